@@ -1,0 +1,1 @@
+"""Agentic Flow: the services that Tocsin is run against."""

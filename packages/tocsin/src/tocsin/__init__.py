@@ -1,0 +1,1 @@
+"""Tocsin runs an organisation's incident playbook."""

@@ -1,0 +1,221 @@
+"""What is asked for, what else a decision may depend on, and how it is refused."""
+
+from enum import StrEnum
+
+import msgspec
+from whenever import Instant
+
+from tocsin.core.events import TOCSIN, Actor, AlertBrief, Evidence, Sample
+from tocsin.core.ids import AudienceId, ComponentId, IncidentId, PageId, PersonId, RoleName, Severity
+from tocsin.core.rules import Duty, Method, Rulebook
+from tocsin.core.stages import Stage
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What all commands share."""
+
+    by: Actor = TOCSIN
+
+
+class Declare(Command, frozen=True, kw_only=True, tag="declare"):
+    """Open an incident."""
+
+    incident: IncidentId
+    title: str
+    components: tuple[ComponentId, ...]
+    severity: Severity
+    evidence: Evidence
+    detected_at: Instant
+    group_key: str
+    description: str = ""
+
+
+class AttachAlerts(Command, frozen=True, kw_only=True, tag="attach_alerts"):
+    """Tell an incident which of its alerts began and stopped firing."""
+
+    began: tuple[AlertBrief, ...] = ()
+    began_count: int = 0
+    ended: tuple[AlertBrief, ...] = ()
+    ended_count: int = 0
+    firing: int = 0
+    worst: Severity | None = None
+    """The worst severity among those that fire now."""
+    evidence: Evidence | None = None
+    """Why that is the worst."""
+    components: tuple[ComponentId, ...] = ()
+    detected_at: Instant | None = None
+
+
+class Acknowledge(Command, frozen=True, kw_only=True, tag="acknowledge"):
+    """Answer a page, or take an incident on without one."""
+
+
+class SetSeverity(Command, frozen=True, kw_only=True, tag="set_severity"):
+    """Raise or lower the severity by a person's judgement (C5). Lowering needs a reason."""
+
+    severity: Severity
+    reason: str = ""
+
+
+class SetStage(Command, frozen=True, kw_only=True, tag="set_stage"):
+    """Move to another stage."""
+
+    stage: Stage
+
+
+class AssignRole(Command, frozen=True, kw_only=True, tag="assign_role"):
+    """Fill a role or hand it over (R4)."""
+
+    role: RoleName
+    person: PersonId
+    reason: str = ""
+
+
+class AddNote(Command, frozen=True, kw_only=True, tag="add_note"):
+    """Write something into the timeline."""
+
+    text: str
+
+
+class AddComponent(Command, frozen=True, kw_only=True, tag="add_component"):
+    """Say that another component is affected."""
+
+    component: ComponentId
+
+
+class PostUpdate(Command, frozen=True, kw_only=True, tag="post_update"):
+    """Tell an audience how it stands (K1)."""
+
+    audience: AudienceId
+    text: str
+
+
+class RecordMitigation(Command, frozen=True, kw_only=True, tag="record_mitigation"):
+    """Say what was done to stop the impact."""
+
+    what: str
+
+
+class RaiseFlag(Command, frozen=True, kw_only=True, tag="raise_flag"):
+    """Say that something holds which the playbook escalates for (E1)."""
+
+    flag: str
+    reason: str = ""
+
+
+class Escalate(Command, frozen=True, kw_only=True, tag="escalate"):
+    """Call the next level by hand."""
+
+    level: int
+    reason: str = ""
+
+
+class ReachMilestone(Command, frozen=True, kw_only=True, tag="reach_milestone"):
+    """Report a milestone (P1)."""
+
+    milestone: str
+    text: str = ""
+
+
+class RecordMeasurement(Command, frozen=True, kw_only=True, tag="record_measurement"):
+    """What the objectives of the affected components measured just now."""
+
+    samples: tuple[Sample, ...]
+
+
+class RecordDelivery(Command, frozen=True, kw_only=True, tag="record_delivery"):
+    """What became of a message: handed over with a receipt, or given up with a reason."""
+
+    page: PageId | None
+    method: Method
+    receipt: str = ""
+    why: str = ""
+    """Set when it was given up."""
+
+
+class Resolve(Command, frozen=True, kw_only=True, tag="resolve"):
+    """Declare the incident resolved; unverified only by its commander, with a reason (V4)."""
+
+    override_reason: str = ""
+
+
+class Reopen(Command, frozen=True, kw_only=True, tag="reopen"):
+    """Say that it came back."""
+
+    reason: str
+
+
+class CloseIncident(Command, frozen=True, kw_only=True, tag="close_incident"):
+    """Say that nothing more is to be done."""
+
+    reason: str = ""
+
+
+class Tick(Command, frozen=True, kw_only=True, tag="tick"):
+    """Do what is due. Early, late or twice, it is harmless."""
+
+
+AnyCommand = (
+    Declare
+    | AttachAlerts
+    | Acknowledge
+    | SetSeverity
+    | SetStage
+    | AssignRole
+    | AddNote
+    | AddComponent
+    | PostUpdate
+    | RecordMitigation
+    | RaiseFlag
+    | Escalate
+    | ReachMilestone
+    | RecordMeasurement
+    | RecordDelivery
+    | Resolve
+    | Reopen
+    | CloseIncident
+    | Tick
+)
+
+
+class Situation(msgspec.Struct, frozen=True):
+    """All else that a decision may depend on, as values."""
+
+    now: Instant
+    rules: Rulebook
+    duty: Duty
+
+
+class Reason(StrEnum):
+    """Why a command was refused: a closed list, because each is a metric label and a problem type."""
+
+    NOT_DECLARED = "not_declared"
+    ALREADY_DECLARED = "already_declared"
+    INCIDENT_RESOLVED = "incident_resolved"
+    INCIDENT_CLOSED = "incident_closed"
+    NOT_RESOLVED = "not_resolved"
+    UNKNOWN_SEVERITY = "unknown_severity"
+    UNKNOWN_COMPONENT = "unknown_component"
+    UNKNOWN_PERSON = "unknown_person"
+    UNKNOWN_ROLE = "unknown_role"
+    UNKNOWN_AUDIENCE = "unknown_audience"
+    UNKNOWN_FLAG = "unknown_flag"
+    UNKNOWN_MILESTONE = "unknown_milestone"
+    UNKNOWN_LEVEL = "unknown_level"
+    STAGE_NOT_REACHABLE = "stage_not_reachable"
+    REASON_MISSING = "reason_missing"
+    TEXT_MISSING = "text_missing"
+    TEXT_TOO_LONG = "text_too_long"
+    PERSON_MISSING = "person_missing"
+    NOT_VERIFIED = "not_verified"
+    NOT_COMMANDER = "not_commander"
+
+
+class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of ours.
+    """The caller asked for what cannot be. ``detail`` names the place, ``remedy`` the way out."""
+
+    def __init__(self, reason: Reason, detail: str, remedy: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.remedy = remedy

@@ -1,0 +1,365 @@
+"""What happened: the stored format of the timeline.
+
+An event is past tense, frozen and never edited. Its tag and its field names are the stored format: a field may be added
+with a default, nothing may be renamed or given another meaning. `tests/core/timelines/` keeps old timelines that must
+load for ever.
+"""
+
+from typing import Literal
+
+import msgspec
+from whenever import Instant
+
+from tocsin.core.ids import AlertFingerprint, AudienceId, ComponentId, IncidentId, PageId, PersonId, RoleName, RuleId
+from tocsin.core.ids import Severity as SeverityName
+from tocsin.core.rules import Method
+from tocsin.core.stages import Stage
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who did it: a person, or Tocsin itself when ``person`` is absent."""
+
+    person: PersonId | None = None
+    via: str = ""
+    """Where the act came in: ``cli``, ``api``, ``slack``, ``link``, ``alertmanager`` …"""
+    commands: bool = False
+    """Whether this actor's token has a commander's authority."""
+
+
+TOCSIN = Actor(via="tocsin")
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """Why a severity was set: the row that decided, its clause, and what was seen."""
+
+    rule: str
+    clause: str
+    because: str
+
+
+class AlertBrief(msgspec.Struct, frozen=True):
+    """An alert as the timeline names it."""
+
+    fingerprint: AlertFingerprint
+    name: str
+    summary: str = ""
+    started_at: Instant | None = None
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One measured figure against its bound. ``value`` is absent when there was no data, ``why`` then says so."""
+
+    objective: str
+    component: ComponentId
+    title: str
+    value: float | None
+    holds: str
+    bound: float
+    unit: str = ""
+    why: str = ""
+
+
+Verdict = Literal["held", "breached", "no_data"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all events share."""
+
+    at: Instant
+    by: Actor = TOCSIN
+
+
+class IncidentDeclared(Event, frozen=True, kw_only=True, tag="incident_declared"):
+    """An incident was opened under a version of the playbook."""
+
+    incident: IncidentId
+    title: str
+    components: tuple[ComponentId, ...]
+    severity: SeverityName
+    evidence: Evidence
+    detected_at: Instant
+    group_key: str
+    playbook_version: str
+    description: str = ""
+
+
+class AlertsAttached(Event, frozen=True, kw_only=True, tag="alerts_attached"):
+    """Alerts began to fire that belong to this incident."""
+
+    alerts: tuple[AlertBrief, ...]
+    count: int
+    """How many, of which ``alerts`` names the first."""
+    firing: int
+    """How many of the incident's alerts fire now."""
+    worst: SeverityName | None = None
+
+
+class AlertsCleared(Event, frozen=True, kw_only=True, tag="alerts_cleared"):
+    """Alerts stopped firing."""
+
+    alerts: tuple[AlertBrief, ...]
+    count: int
+    firing: int
+    worst: SeverityName | None = None
+    improved: bool = False
+    """The worst that still fires is less severe than the worst before (E5)."""
+
+
+class SeverityRaised(Event, frozen=True, kw_only=True, tag="severity_raised"):
+    """Measurement or a person showed worse than was known (C5)."""
+
+    before: SeverityName
+    after: SeverityName
+    evidence: Evidence
+
+
+class SeverityLowered(Event, frozen=True, kw_only=True, tag="severity_lowered"):
+    """A person decided that it is less severe (C5)."""
+
+    before: SeverityName
+    after: SeverityName
+    reason: str
+
+
+class ComponentAdded(Event, frozen=True, kw_only=True, tag="component_added"):
+    """Another component turned out to be affected."""
+
+    component: ComponentId
+    spread: bool = False
+    """With this one they count as several (E1)."""
+
+
+class StageChanged(Event, frozen=True, kw_only=True, tag="stage_changed"):
+    """The incident moved to another stage."""
+
+    before: Stage
+    after: Stage
+
+
+class Acknowledged(Event, frozen=True, kw_only=True, tag="acknowledged"):
+    """A person answered: I am on it."""
+
+    takes_command: bool = True
+    """Whether the incident is in hand with that; else only this person's own page has its answer."""
+
+
+class RoleAssigned(Event, frozen=True, kw_only=True, tag="role_assigned"):
+    """A role was filled or handed over (R1, R4)."""
+
+    role: RoleName
+    person: PersonId
+    before: PersonId | None = None
+    reason: str = ""
+
+
+class NoteAdded(Event, frozen=True, kw_only=True, tag="note_added"):
+    """A responder wrote something down."""
+
+    text: str
+
+
+class UpdatePosted(Event, frozen=True, kw_only=True, tag="update_posted"):
+    """An audience was told (K1)."""
+
+    audience: AudienceId
+    text: str
+
+
+class MitigationApplied(Event, frozen=True, kw_only=True, tag="mitigation_applied"):
+    """Somebody changed the world to stop the impact (M1, M4)."""
+
+    what: str
+
+
+class MitigationJudged(Event, frozen=True, kw_only=True, tag="mitigation_judged"):
+    """What the measurements said after a mitigation (M5)."""
+
+    verdict: Literal["improved", "unchanged", "worse", "no_data"]
+    before: tuple[Sample, ...] = ()
+    after: tuple[Sample, ...] = ()
+
+
+class FlagRaised(Event, frozen=True, kw_only=True, tag="flag_raised"):
+    """A person said that something holds which the playbook escalates for (E1)."""
+
+    flag: str
+    reason: str = ""
+
+
+class MilestoneReached(Event, frozen=True, kw_only=True, tag="milestone_reached"):
+    """A person reported a milestone of the playbook (P1)."""
+
+    milestone: str
+    text: str = ""
+
+
+class LevelRaised(Event, frozen=True, kw_only=True, tag="level_raised"):
+    """The incident was escalated (E1)."""
+
+    level: int
+    rule: RuleId | None = None
+    reason: str = ""
+
+
+class StepTaken(Event, frozen=True, kw_only=True, tag="step_taken"):
+    """A row that Tocsin itself owes came due and was carried out."""
+
+    rule: RuleId
+    clause: str
+    due_at: Instant
+
+
+class DeadlineMissed(Event, frozen=True, kw_only=True, tag="deadline_missed"):
+    """Somebody owed something by an instant, and it was not done."""
+
+    rule: RuleId
+    clause: str
+    title: str
+    due_at: Instant
+    rounds: int = 1
+    """Of a repeating deadline: how many times in a row it fell due, seen or slept through."""
+
+
+class PersonPaged(Event, frozen=True, kw_only=True, tag="person_paged"):
+    """One person's answer was demanded. Who was on call is recorded here and never computed again."""
+
+    page: PageId
+    person: PersonId
+    rule: RuleId | None
+    clause: str = ""
+    reason: str = ""
+    methods: tuple[Method, ...] = ()
+    """Tried now, all at once."""
+    later: tuple[Method, ...] = ()
+    """Tried one after the other if all of those fail."""
+
+
+class PersonTold(Event, frozen=True, kw_only=True, tag="person_told"):
+    """One person was notified; no answer is demanded."""
+
+    person: PersonId
+    rule: RuleId | None
+    clause: str = ""
+    text: str = ""
+    methods: tuple[Method, ...] = ()
+
+
+class AudienceTold(Event, frozen=True, kw_only=True, tag="audience_told"):
+    """An audience was notified by a row of the playbook."""
+
+    audience: AudienceId
+    rule: RuleId
+    text: str = ""
+
+
+class PageDelivered(Event, frozen=True, kw_only=True, tag="page_delivered"):
+    """A provider took a page over and gave a receipt."""
+
+    page: PageId
+    method: Method
+    receipt: str
+
+
+class PageAttemptFailed(Event, frozen=True, kw_only=True, tag="page_attempt_failed"):
+    """One contact method failed for good; ``next`` names the one tried now."""
+
+    page: PageId
+    method: Method
+    why: str
+    next: Method | None = None
+
+
+class PersonUnreachable(Event, frozen=True, kw_only=True, tag="person_unreachable"):
+    """Every contact method of a paged person failed."""
+
+    page: PageId
+    person: PersonId
+    rule: RuleId | None = None
+
+
+class NotificationFailed(Event, frozen=True, kw_only=True, tag="notification_failed"):
+    """A message other than a page could not be delivered and lies among the dead letters."""
+
+    address: str
+    channel: str
+    why: str
+
+
+class NobodyOnCall(Event, frozen=True, kw_only=True, tag="nobody_on_call"):
+    """A row asked for somebody and there was nobody to ask."""
+
+    rule: RuleId
+    target: str
+
+
+class NobodyReachable(Event, frozen=True, kw_only=True, tag="nobody_reachable"):
+    """The whole ladder was asked in vain: an alarm of its own (E4)."""
+
+    rule: RuleId
+
+
+class ObjectivesMeasured(Event, frozen=True, kw_only=True, tag="objectives_measured"):
+    """The objectives of the affected components were asked; the samples are the evidence (V1–V3)."""
+
+    verdict: Verdict
+    samples: tuple[Sample, ...]
+    because: str = ""
+    window_began_at: Instant | None = None
+    """Since when they have held without a breach or a gap; absent if they do not hold now."""
+
+
+class IncidentResolved(Event, frozen=True, kw_only=True, tag="incident_resolved"):
+    """The objectives held for the window (V3), or the commander said so with a reason (V4)."""
+
+    verified: bool
+    reason: str = ""
+    samples: tuple[Sample, ...] = ()
+    held_since: Instant | None = None
+
+
+class IncidentReopened(Event, frozen=True, kw_only=True, tag="incident_reopened"):
+    """It came back."""
+
+    reason: str
+    detected_at: Instant
+
+
+class IncidentClosed(Event, frozen=True, kw_only=True, tag="incident_closed"):
+    """Nothing is owed any more."""
+
+    reason: str = ""
+
+
+AnyEvent = (
+    IncidentDeclared
+    | AlertsAttached
+    | AlertsCleared
+    | SeverityRaised
+    | SeverityLowered
+    | ComponentAdded
+    | StageChanged
+    | Acknowledged
+    | RoleAssigned
+    | NoteAdded
+    | UpdatePosted
+    | MitigationApplied
+    | MitigationJudged
+    | FlagRaised
+    | MilestoneReached
+    | LevelRaised
+    | StepTaken
+    | DeadlineMissed
+    | PersonPaged
+    | PersonTold
+    | AudienceTold
+    | PageDelivered
+    | PageAttemptFailed
+    | PersonUnreachable
+    | NotificationFailed
+    | NobodyOnCall
+    | NobodyReachable
+    | ObjectivesMeasured
+    | IncidentResolved
+    | IncidentReopened
+    | IncidentClosed
+)

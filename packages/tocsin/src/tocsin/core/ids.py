@@ -1,0 +1,31 @@
+"""Names for the things that have identity. The shell gives ids; the core only carries them."""
+
+from typing import NewType
+
+IncidentId = NewType("IncidentId", str)
+"""``INC-42``: short enough to say on the phone."""
+
+AlertFingerprint = NewType("AlertFingerprint", str)
+"""What makes two notifications speak of the same alert; the sender's, prefixed by its source where it needs one."""
+
+SignalId = NewType("SignalId", str)
+IntentId = NewType("IntentId", str)
+"""Also the idempotency key that a provider is given, so a message handed over twice can be told apart."""
+
+PageId = NewType("PageId", str)
+RuleId = NewType("RuleId", str)
+PersonId = NewType("PersonId", str)
+ComponentId = NewType("ComponentId", str)
+RotationId = NewType("RotationId", str)
+AudienceId = NewType("AudienceId", str)
+SilenceId = NewType("SilenceId", str)
+ChannelName = NewType("ChannelName", str)
+RoleName = NewType("RoleName", str)
+Severity = NewType("Severity", str)
+"""A severity's name. Its rank is its place in the playbook's list, so another organisation may have three or five."""
+
+INCIDENT_COMMANDER = RoleName("incident_commander")
+"""The one role that the core itself speaks of: only it may resolve unverified (V4) and approve a mitigation (M4)."""
+
+SINGLE_RESPONDER = RoleName("responder")
+"""Who carries an incident too small for a commander (R1, SEV3 and SEV4); stands in for one where one is asked for."""

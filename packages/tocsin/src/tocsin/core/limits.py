@@ -1,0 +1,68 @@
+"""Every bound in one place, with its unit and its reason. A playbook cannot change these; they protect the machine."""
+
+from typing import Final
+
+from whenever import TimeDelta
+
+BODY_MAX: Final = 16 * 1024 * 1024
+"""Bytes of one request. Ten thousand alerts of 1.5 KB each fit; a body larger than that is a mistake or an attack."""
+
+ALERTS_PER_SIGNAL: Final = 250
+"""Alerts kept in one inbox row. A larger body is split, so that no single step of the intake blocks the others."""
+
+ALERTS_PER_STEP: Final = 500
+"""Alerts the intake takes in one step: about 20 ms of work, so a page never waits longer than that behind a storm."""
+
+ALERTS_NAMED_PER_EVENT: Final = 20
+"""Alerts named in one timeline entry; the rest are counted. All of them stand in the alert table."""
+
+INCIDENTS_PER_STEP: Final = 100
+"""Due incidents reconciled in one step."""
+
+DELIVERIES_PER_STEP: Final = 200
+"""Messages claimed from the outbox in one step."""
+
+DELIVERIES_AT_ONCE: Final = 64
+"""Attempts under way at the same time, over all channels."""
+
+PASSES_PER_TICK: Final = 12
+"""How often one tick looks again for deadlines that its own answers made due. A ladder has fewer rungs than this."""
+
+NOTE_LENGTH_MAX: Final = 20_000
+"""Characters of a note or an update: enough for a pasted log, short enough for a timeline."""
+
+TITLE_LENGTH_MAX: Final = 200
+LABELS_MAX: Final = 64
+"""Labels of one alert. Prometheus itself refuses far fewer by default."""
+
+LABEL_LENGTH_MAX: Final = 4_096
+"""Characters of one label's or annotation's value; longer ones are cut and marked."""
+
+CLOCK_SKEW_MAX: Final = TimeDelta(minutes=5)
+"""How far ahead of us a sender's clock may be before its times are replaced by our time of receipt."""
+
+SIGNAL_AGE_MAX: Final = TimeDelta(hours=24)
+"""An alert that says it began before this is dated from its receipt: else every deadline would be long past."""
+
+DELIVERY_LEASE: Final = TimeDelta(seconds=45)
+"""How long a claimed message belongs to its dispatcher. Longer than any channel's own time limit."""
+
+PAGE_PATIENCE: Final = TimeDelta(seconds=60)
+"""How long one contact method is tried for a page before the next method is."""
+
+NOTICE_PATIENCE: Final = TimeDelta(hours=6)
+"""How long anything but a page is tried before it is a dead letter."""
+
+BACKOFF_FIRST: Final = TimeDelta(seconds=1)
+BACKOFF_MAX: Final = TimeDelta(minutes=5)
+
+CONFLICTS_MAX: Final = 8
+"""How often a decision is made anew because somebody else wrote first."""
+
+INCIDENTS_CACHED: Final = 2_000
+"""Folded incidents kept in memory, checked by version; about 4 KB each."""
+
+EVENTS_PER_PAGE: Final = 1_000
+ROWS_PER_PAGE: Final = 200
+SAMPLES_PER_MEASUREMENT: Final = 64
+FLIPS_REMEMBERED: Final = 32

@@ -1,0 +1,82 @@
+"""What goes out: a message, the intent to deliver it, and the ranks by which a page overtakes an update."""
+
+from enum import StrEnum
+
+import msgspec
+from whenever import Instant
+
+from tocsin.core.ids import ChannelName, IncidentId, IntentId, PageId, PersonId, Severity
+from tocsin.core.rules import Method
+
+
+class MessageKind(StrEnum):
+    """What a message wants of its reader."""
+
+    ALARM = "alarm"
+    """Nobody could be reached."""
+    PAGE = "page"
+    """Demands one person's answer."""
+    REMINDER = "reminder"
+    """Something is owed and late."""
+    NOTICE = "notice"
+    """For one person; no answer is demanded."""
+    ANNOUNCEMENT = "announcement"
+    """For an audience."""
+
+
+RANKS = {
+    MessageKind.ALARM: 0,
+    MessageKind.PAGE: 0,
+    MessageKind.REMINDER: 1,
+    MessageKind.NOTICE: 2,
+    MessageKind.ANNOUNCEMENT: 3,
+}
+"""Lower goes first. A page overtakes everything but another page."""
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """A short labelled figure, shown as such where the channel can."""
+
+    label: str
+    value: str
+
+
+class Link(msgspec.Struct, frozen=True):
+    """Where to look next."""
+
+    label: str
+    url: str
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is said, in parts that each channel renders as well as it can."""
+
+    kind: MessageKind
+    subject: str
+    """One line that is enough by itself at three in the morning."""
+    incident: IncidentId
+    severity: Severity
+    text: str = ""
+    """Plain text, may have several lines."""
+    facts: tuple[Fact, ...] = ()
+    links: tuple[Link, ...] = ()
+    acknowledge_url: str = ""
+    """Filled in by the dispatcher when the message is a page: signed, for one person and one incident."""
+    drill: bool = False
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """One message to one address: a row of the outbox."""
+
+    id: IntentId
+    incident: IncidentId
+    rank: int
+    channel: ChannelName
+    address: str
+    message: Message
+    created_at: Instant
+    give_up_at: Instant
+    """After this the method is taken as failed and the next one is tried."""
+    method: Method
+    page: PageId | None = None
+    person: PersonId | None = None

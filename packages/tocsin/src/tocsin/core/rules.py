@@ -1,0 +1,429 @@
+"""The compiled playbook: rows. The code knows deadlines; these rows know the numbers.
+
+`tocsin.playbook.compile` makes a `Rulebook` out of the playbook's files. Everything in it is a value, and every row
+carries the clause it comes from, so that the console, the timeline and a test can say by which sentence of the
+playbook something was due.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+from whenever import Date, Instant, Time, TimeDelta
+
+from tocsin.core.ids import AudienceId, ChannelName, ComponentId, PersonId, RoleName, RotationId, RuleId, Severity
+from tocsin.core.marks import RESOLVED, MarkName
+
+
+
+class OnRotation(msgspec.Struct, frozen=True, tag="rotation"):
+    """Whoever is on call in a rotation at that instant."""
+
+    rotation: RotationId
+
+
+class ThePerson(msgspec.Struct, frozen=True, tag="person"):
+    """One person, whatever the hour."""
+
+    person: PersonId
+
+
+class InRole(msgspec.Struct, frozen=True, tag="role"):
+    """Whoever holds a role in the incident."""
+
+    role: RoleName
+
+
+class ComponentOwner(msgspec.Struct, frozen=True, tag="component_owner"):
+    """Whoever is on call for the incident's components."""
+
+
+class Everybody(msgspec.Struct, frozen=True, tag="everybody"):
+    """All that the incident's ladder names: for the alarm that nobody answers (E4)."""
+
+
+Target = OnRotation | ThePerson | InRole | ComponentOwner | Everybody
+
+
+class MethodKind(StrEnum):
+    """How a person is reached, as the playbook speaks of it (E2). Which channel carries it, the person's entry says."""
+
+    PAGER = "pager"
+    PHONE = "phone"
+    SMS = "sms"
+    PUSH = "push"
+    SLACK = "slack"
+    EMAIL = "email"
+    CONSOLE = "console"
+
+
+class Method(msgspec.Struct, frozen=True):
+    """One way to reach one person: a channel that is configured, and the address on it."""
+
+    kind: MethodKind
+    channel: ChannelName
+    address: str
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Somebody who can be asked, and how, best way first."""
+
+    id: PersonId
+    name: str
+    methods: tuple[Method, ...] = ()
+    takes_command: bool = True
+    """Whether this person's acknowledgment means that the incident is in hand. A Product Manager's does not."""
+
+
+class Rotation(msgspec.Struct, frozen=True):
+    """People who take turns. The hand-over happens at a wall-clock time of a zone, so it keeps its hour over DST."""
+
+    id: RotationId
+    people: tuple[PersonId, ...]
+    shift_days: int
+    starts_on: Date
+    """The day of the first person's first shift."""
+    starts_at: Time = Time(0)
+    zone: str = "UTC"
+    clause: str = ""
+    name: str = ""
+
+
+
+
+class Page(msgspec.Struct, frozen=True, tag="page"):
+    """Demand one person's answer, by these methods at once and by the person's others after that."""
+
+    target: Target
+    via: tuple[MethodKind, ...] = ()
+
+
+class Tell(msgspec.Struct, frozen=True, tag="tell"):
+    """Notify without demanding an answer (D1: SEV3 and SEV4 in Slack)."""
+
+    target: Target
+    via: tuple[MethodKind, ...] = ()
+
+
+class Announce(msgspec.Struct, frozen=True, tag="announce"):
+    """Say it where an audience reads."""
+
+    audience: AudienceId
+
+
+class RaiseLevel(msgspec.Struct, frozen=True, tag="raise_level"):
+    """Escalate to a level: reach its people as the level says (E1, E2)."""
+
+    level: int
+
+
+class Remind(msgspec.Struct, frozen=True, tag="remind"):
+    """Tell the deadline's owner that it was missed."""
+
+
+class SoundAlarm(msgspec.Struct, frozen=True, tag="sound_alarm"):
+    """Nobody could be reached: say so everywhere and ask everybody (E4)."""
+
+
+class JudgeMitigation(msgspec.Struct, frozen=True, tag="judge_mitigation"):
+    """Say in the timeline whether the last mitigation helped (M5)."""
+
+
+class Close(msgspec.Struct, frozen=True, tag="close"):
+    """Close a resolved incident that owes nothing any more."""
+
+
+Consequence = Page | Tell | Announce | RaiseLevel | Remind | SoundAlarm | JudgeMitigation | Close
+
+
+
+class Clockwork(StrEnum):
+    """How an allowance is counted."""
+
+    WALL = "wall"
+    """Every second counts."""
+    BUSINESS = "business"
+    """Only business time counts (P1: three business days)."""
+    NEXT_DAY = "next_day"
+    """Every second counts, but a deadline outside business hours moves to the end of the next business day (C2)."""
+
+
+class RuleKind(StrEnum):
+    """Who owes it."""
+
+    TARGET = "target"
+    """Somebody owes it once; missing it is recorded."""
+    CADENCE = "cadence"
+    """Somebody owes it again and again."""
+    STEP = "step"
+    """Tocsin itself owes it: when it comes due, it is done."""
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A row: after a mark, within so long, until another mark; and what follows if not."""
+
+    id: RuleId
+    clause: str
+    title: str
+    severity: Severity
+    kind: RuleKind
+    after: MarkName
+    within: TimeDelta
+    until: tuple[MarkName, ...] = ()
+    """Any of these fulfils it."""
+    ends: tuple[MarkName, ...] = (RESOLVED,)
+    """Any of these makes it pointless."""
+    every: TimeDelta | None = None
+    clockwork: Clockwork = Clockwork.WALL
+    owner: Target | None = None
+    then: tuple[Consequence, ...] = ()
+
+
+class Level(msgspec.Struct, frozen=True):
+    """An escalation level (E1): who, how, and in what time they answer (E2)."""
+
+    number: int
+    name: str
+    target: Target
+    via: tuple[MethodKind, ...]
+    answers_within: TimeDelta
+    clause: str
+
+
+class BusinessCalendar(msgspec.Struct, frozen=True):
+    """When business time runs."""
+
+    zone: str = "UTC"
+    opens_at: Time = Time(9)
+    closes_at: Time = Time(17)
+    weekdays: tuple[int, ...] = (1, 2, 3, 4, 5)
+    """ISO weekdays; Monday is 1."""
+    holidays: tuple[Date, ...] = ()
+
+
+
+Comparison = Literal["<", "<=", ">", ">=", "==", "!="]
+
+
+class Objective(msgspec.Struct, frozen=True):
+    """A service objective: the indicator's query, and the bound that must hold (V1)."""
+
+    id: str
+    title: str
+    query: str
+    """PromQL that answers one number."""
+    holds: Comparison
+    bound: float
+    unit: str = ""
+    """Of the indicator as queried, as UCUM writes it: ``s``, ``1`` (a share), ``{op}/s``."""
+    clause: str = ""
+
+
+class Component(msgspec.Struct, frozen=True):
+    """A part of the watched system."""
+
+    id: ComponentId
+    name: str
+    job: str = ""
+    owner: RotationId | None = None
+    team: str = ""
+    health_url: str = ""
+    dashboard_url: str = ""
+    objectives: tuple[Objective, ...] = ()
+    clause: str = ""
+
+
+class Threshold(msgspec.Struct, frozen=True):
+    """A row of the classification table (C3, C4): this measurement means this severity."""
+
+    id: str
+    clause: str
+    component: ComponentId
+    severity: Severity
+    title: str
+    query: str
+    """PromQL of the indicator alone, without the comparison."""
+    is_breached: Comparison
+    bound: float
+    unit: str = ""
+    lasts: TimeDelta = TimeDelta.ZERO
+    """How long it must be so before the alert fires (Prometheus ``for``)."""
+
+
+class LabelRule(msgspec.Struct, frozen=True):
+    """How alerts that no threshold of ours made are classified: by what their labels say."""
+
+    id: str
+    clause: str
+    when: Mapping[str, str]
+    """Label to value; a value may end in ``*``."""
+    severity: Severity
+
+
+class ReportRule(msgspec.Struct, frozen=True):
+    """How a person's report is classified (C6): the first row whose every condition the answers meet."""
+
+    id: str
+    clause: str
+    severity: Severity
+    all_users: bool | None = None
+    data_lost: bool | None = None
+    share_above: float | None = None
+    """Share of operations affected, 0 to 1."""
+
+
+class Classification(msgspec.Struct, frozen=True):
+    """The tables that set a severity (C1–C6)."""
+
+    thresholds: Mapping[str, Threshold]
+    labels: tuple[LabelRule, ...]
+    reports: tuple[ReportRule, ...]
+    fallback: Severity
+    """For what no row speaks of. Rather one page too many than none."""
+    gap: Severity
+    """For a signal that stopped coming (C4: a monitoring gap)."""
+
+
+class WatchPolicy(msgspec.Struct, frozen=True):
+    """How recovery is proven (V1, V2)."""
+
+    holds_for: TimeDelta
+    asks_every: TimeDelta
+    gap_max: TimeDelta
+    """A longer silence between two measurements starts the window again."""
+    clause: str = "V2"
+
+
+class GroupPolicy(msgspec.Struct, frozen=True):
+    """Which alerts are one incident, and for how long after its resolution."""
+
+    by: tuple[str, ...] = ()
+    """Labels beside the component. Empty: one open incident for each component."""
+    reopens_within: TimeDelta = TimeDelta.ZERO
+
+
+class FlapPolicy(msgspec.Struct, frozen=True):
+    """When an alert that comes and goes is taken as one that stays."""
+
+    changes: int = 4
+    within: TimeDelta = TimeDelta(minutes=10)
+    quiet_for: TimeDelta = TimeDelta(minutes=5)
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """A signal whose absence is the alert (C4)."""
+
+    name: str
+    within: TimeDelta
+    component: ComponentId | None
+    severity: Severity
+    clause: str = "C4"
+    alertname: str = ""
+    """If set, an alert of this name beats it too: Alertmanager's Watchdog."""
+
+
+class Announcement(StrEnum):
+    """What is announced to an audience by itself."""
+
+    DECLARED = "declared"
+    ACKNOWLEDGED = "acknowledged"
+    SEVERITY = "severity"
+    STAGE = "stage"
+    LEVEL = "level"
+    MISSED = "missed"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    UNREACHED = "unreached"
+    UPDATE = "update"
+
+
+class Audience(msgspec.Struct, frozen=True):
+    """Who is kept informed, and where they read (K1, K6)."""
+
+    id: AudienceId
+    name: str
+    channel: ChannelName | None
+    """None: nothing is sent by itself; a person posts it and says so."""
+    address: str
+    severities: tuple[Severity, ...]
+    announces: tuple[Announcement, ...] = ()
+    public: bool = False
+
+
+class SeverityDefinition(msgspec.Struct, frozen=True):
+    """What a severity means, shown wherever a person must choose one (C1)."""
+
+    id: Severity
+    name: str
+    definition: str
+    examples: tuple[str, ...]
+    clause: str = "C1"
+
+
+class Rulebook(msgspec.Struct, frozen=True):
+    """One version of one playbook, ready to decide by."""
+
+    id: str
+    version: str
+    """The playbook's own version and the digest of its files: ``1.0+3f9c1a``."""
+    title: str
+    owner: str
+    next_review_on: Date
+    review_overdue_severity: Severity
+    severities: tuple[SeverityDefinition, ...]
+    """Worst first."""
+    rows: Mapping[Severity, tuple[Rule, ...]]
+    levels: tuple[Level, ...]
+    ladder: Mapping[Severity, tuple[Target, ...]]
+    """Whom the ladder asks in turn (E2, E4); for `Everybody`."""
+    roles: Mapping[Severity, Mapping[RoleName, Target]]
+    """R1."""
+    commanders: tuple[RoleName, ...]
+    """The roles that count as commander; the first that an incident has filled is its commander."""
+    components: Mapping[ComponentId, Component]
+    classification: Classification
+    people: Mapping[PersonId, Person]
+    rotations: Mapping[RotationId, Rotation]
+    audiences: Mapping[AudienceId, Audience]
+    flags: Mapping[str, str]
+    """Flag to what it means (E1)."""
+    milestones: Mapping[str, str]
+    calendar: BusinessCalendar
+    watch: WatchPolicy
+    grouping: GroupPolicy
+    flapping: FlapPolicy
+    heartbeats: Mapping[str, Heartbeat]
+    several_components: int
+    """From how many affected components on an incident counts as spread (E1)."""
+    links: Mapping[str, str]
+    bridge_url: str = ""
+    bridge_severities: tuple[Severity, ...] = ()
+
+    def rank(self, severity: Severity) -> int:
+        """Answer the place of a severity, 0 the worst. An unknown one ranks worst: rather a page too many."""
+        for place, definition in enumerate(self.severities):
+            if definition.id == severity:
+                return place
+        return 0
+
+    def worse(self, one: Severity, other: Severity) -> bool:
+        """Tell whether one severity is worse than the other."""
+        return self.rank(one) < self.rank(other)
+
+    def rule(self, rule_id: RuleId) -> Rule | None:
+        """Find a row by its id."""
+        return next((row for rows in self.rows.values() for row in rows if row.id == rule_id), None)
+
+
+Duty = Mapping[RotationId, PersonId]
+"""Who is on call in each rotation at one instant, overrides included."""
+
+
+class Override(msgspec.Struct, frozen=True):
+    """Somebody stands in for a rotation between two instants."""
+
+    rotation: RotationId
+    person: PersonId
+    starts_at: Instant
+    ends_at: Instant

@@ -1,0 +1,28 @@
+"""The port of the measurements: a query goes in, a figure or the reason for its absence comes out."""
+
+from typing import Protocol
+
+import msgspec
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """What a query answered. No value means no data, and no data never counts as healthy."""
+
+    value: float | None
+    why: str = ""
+
+
+class Measurements(Protocol):
+    """Something that can be asked how the watched system is doing."""
+
+    async def ask(self, query: str) -> Figure:
+        """Answer one number now."""
+        ...
+
+    async def probe(self, url: str) -> Figure:
+        """Answer 1 if a health endpoint says it is well, 0 with the reason if not."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections."""
+        ...

@@ -1,0 +1,269 @@
+"""The port of the store: what is kept, and the one way to change it.
+
+`Store.commit` takes a `Change` and makes all of it durable or none of it. When it returns, the change survives a power
+cut; that is the only moment at which a sender may be told that something was accepted. A change that was decided on a
+timeline which somebody has written to since is refused with `Conflict`; the caller decides again.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+from whenever import Instant
+
+from tocsin.core.alert import Alert, Silence
+from tocsin.core.events import AnyEvent
+from tocsin.core.ids import AlertFingerprint, ComponentId, IncidentId, IntentId, Severity, SignalId, SilenceId
+from tocsin.core.messages import Intent
+from tocsin.core.rules import Override
+from tocsin.core.stages import Stage
+
+
+class Conflict(Exception):  # noqa: N818 - an answer of the store, not an error of ours.
+    """Somebody else wrote to the same incident first. Nothing of the change was kept."""
+
+
+class StoreUnavailable(Exception):  # noqa: N818
+    """The store cannot keep anything now. Nothing of the change was kept, or it is not known: repeating is safe."""
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """An accepted body, as sent, waiting for the intake or kept as evidence after it."""
+
+    id: SignalId
+    source: str
+    """Which decoder reads it."""
+    body: bytes
+    received_at: Instant
+    alerts: int
+    """How many observations it holds."""
+
+
+class Headline(msgspec.Struct, frozen=True):
+    """What lists and wake-ups need of an incident without folding it. Derived; the timeline is the truth."""
+
+    id: IncidentId
+    title: str
+    severity: Severity
+    stage: Stage
+    components: tuple[ComponentId, ...]
+    group_key: str
+    opened_at: Instant
+    resolved_at: Instant | None
+    closed: bool
+    acknowledged: bool
+    commander: str
+    next_due_at: Instant | None
+
+
+class Append(msgspec.Struct, frozen=True):
+    """Events to be put at the end of one incident's timeline, if it still has ``expected`` events."""
+
+    headline: Headline
+    expected: int
+    events: tuple[AnyEvent, ...]
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One try at delivering an intent, and what came of it."""
+
+    intent: IntentId
+    at: Instant
+    outcome: Literal["accepted", "deferred", "rejected"]
+    detail: str
+    """The receipt, or why not."""
+    next_at: Instant | None
+    """When to try again; None ends the intent."""
+
+
+class Handled(msgspec.Struct, frozen=True):
+    """The intake is done with a signal: how many of its alerts went where, by disposition."""
+
+    signal: SignalId
+    at: Instant
+    outcome: Mapping[str, int]
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A bearer token: only the hash of its secret is kept."""
+
+    id: str
+    name: str
+    role: str
+    person: str
+    secret_hash: str
+    created_at: Instant
+    revoked_at: Instant | None = None
+
+
+class Beat(msgspec.Struct, frozen=True):
+    """The last sign of life of a heartbeat, and whether its absence has been reported since."""
+
+    name: str
+    seen_at: Instant
+    missing_since: Instant | None = None
+
+
+class PlaybookVersion(msgspec.Struct, frozen=True):
+    """A version of the playbook under which incidents may have been opened: its compiled rows, encoded."""
+
+    version: str
+    rulebook: bytes
+    loaded_at: Instant
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one step writes. Kept whole or not at all."""
+
+    signals: tuple[Signal, ...] = ()
+    handled: tuple[Handled, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    appends: tuple[Append, ...] = ()
+    intents: tuple[Intent, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    beats: tuple[Beat, ...] = ()
+    playbooks: tuple[PlaybookVersion, ...] = ()
+    overrides: tuple[Override, ...] = ()
+
+
+class LedgerEntry(msgspec.Struct, frozen=True):
+    """One obligation to reach an address, every attempt at it, and its end."""
+
+    intent: Intent
+    attempts: tuple[Attempt, ...]
+    state: Literal["waiting", "accepted", "dead"]
+    next_at: Instant | None
+
+
+class SignalRecord(msgspec.Struct, frozen=True):
+    """What became of a signal. ``handled`` is absent while the intake still owes it."""
+
+    signal: Signal
+    handled: Handled | None
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Figures for the metrics."""
+
+    open_incidents: int
+    signals_waiting: int
+    oldest_signal_at: Instant | None
+    intents_waiting: int
+    oldest_intent_due_at: Instant | None
+    dead_letters: int
+    unaccounted: int
+    """Firing alerts with neither an incident nor a named suppression, incidents that are open and owe nothing, and
+    intents that have neither an end nor a next attempt. Always 0, or something is broken."""
+
+
+class Store(Protocol):
+    """Where the truth is kept. `tests/contracts/store_contract.py` says what every implementation must do."""
+
+    async def commit(self, change: Change) -> None:
+        """Keep a change, durably. Raises `Conflict` or `StoreUnavailable`, and then has kept nothing of it.
+
+        Signals, intents and attempts that are known already by their ids are passed over: a retry is harmless.
+        """
+        ...
+
+    async def timeline(self, incident: IncidentId, after: int = 0, limit: int | None = None) -> tuple[AnyEvent, ...]:
+        """Answer an incident's events after the first ``after``, in order; empty if there is no such incident."""
+        ...
+
+    async def headline(self, incident: IncidentId) -> Headline | None: ...
+
+    async def headlines(
+        self, *, open_only: bool = False, before: IncidentId | None = None, limit: int = 100
+    ) -> tuple[Headline, ...]:
+        """List incidents, newest first; ``before`` continues a listing. Open means not resolved."""
+        ...
+
+    async def latest_of_group(self, group_keys: Sequence[str]) -> Mapping[str, Headline]:
+        """Answer the newest incident of each group."""
+        ...
+
+    async def due(self, now: Instant, limit: int) -> tuple[IncidentId, ...]:
+        """Answer incidents whose next wake-up has come, longest due first."""
+        ...
+
+    async def next_due_at(self) -> Instant | None:
+        """Answer when the next incident wants to be woken."""
+        ...
+
+    async def last_number(self) -> int:
+        """Answer the highest number given to an incident (``INC-42``: 42); 0 if there is none."""
+        ...
+
+    async def inbox(self, limit_alerts: int) -> tuple[Signal, ...]:
+        """Answer the oldest signals not yet handled, at least one if there is any, up to so many alerts in all."""
+        ...
+
+    async def signal(self, signal: SignalId) -> SignalRecord | None: ...
+
+    async def alerts(self, fingerprints: Sequence[AlertFingerprint]) -> Mapping[AlertFingerprint, Alert]: ...
+
+    async def alerts_of(self, incident: IncidentId, limit: int = 1000) -> tuple[Alert, ...]:
+        """Answer an incident's alerts, firing ones first, then the newest."""
+        ...
+
+    async def firing_of(self, incident: IncidentId) -> Mapping[Severity, int]:
+        """Count an incident's firing alerts by severity."""
+        ...
+
+    async def alerts_to_recheck(self, now: Instant, limit: int) -> tuple[Alert, ...]:
+        """Answer alerts whose ``recheck_at`` has come."""
+        ...
+
+    async def next_recheck_at(self) -> Instant | None: ...
+
+    async def claim(
+        self, now: Instant, lease_until: Instant, limit: int, busy: Mapping[str, int]
+    ) -> tuple[tuple[Intent, int], ...]:
+        """Lease messages that are due, lowest rank first, then oldest; each with the number of attempts made so far.
+
+        ``busy`` names channels and how many messages of each may be taken at most; a channel not named is free.
+        A lease that runs out makes its message due again: its dispatcher died, and at least once is the promise.
+        """
+        ...
+
+    async def next_delivery_at(self) -> Instant | None: ...
+
+    async def ledger(self, incident: IncidentId) -> tuple[LedgerEntry, ...]:
+        """Answer every obligation to reach somebody in an incident, in the order in which they arose."""
+        ...
+
+    async def silences(self, ending_after: Instant | None = None) -> tuple[Silence, ...]: ...
+
+    async def tokens(self) -> tuple[Token, ...]: ...
+
+    async def beats(self) -> Mapping[str, Beat]: ...
+
+    async def playbook(self, version: str) -> PlaybookVersion | None: ...
+
+    async def overrides(self, ending_after: Instant) -> tuple[Override, ...]: ...
+
+    async def counts(self, now: Instant) -> Counts: ...
+
+    async def close(self) -> None: ...
+
+
+__all__ = [
+    "Append",
+    "Attempt",
+    "Beat",
+    "Change",
+    "Conflict",
+    "Counts",
+    "Handled",
+    "Headline",
+    "LedgerEntry",
+    "PlaybookVersion",
+    "Signal",
+    "SignalRecord",
+    "SilenceId",
+    "Store",
+    "StoreUnavailable",
+    "Token",
+]
