@@ -40,10 +40,18 @@ class AttachAlerts(Command, frozen=True, kw_only=True, tag="attach_alerts"):
     firing: int = 0
     worst: Severity | None = None
     """The worst severity among those that fire now."""
+    shows: Severity | None = None
+    """The worst severity among those that began: what measurement shows now (C5)."""
     evidence: Evidence | None = None
-    """Why that is the worst."""
-    components: tuple[ComponentId, ...] = ()
+    """Why it shows that."""
     detected_at: Instant | None = None
+    """When the first of those that began did so."""
+
+
+class NoticeSpread(Command, frozen=True, kw_only=True, tag="notice_spread"):
+    """Tell an incident which components are in trouble at the same time, its own included (E1)."""
+
+    components: tuple[ComponentId, ...]
 
 
 class Acknowledge(Command, frozen=True, kw_only=True, tag="acknowledge"):
@@ -158,6 +166,7 @@ class Tick(Command, frozen=True, kw_only=True, tag="tick"):
 AnyCommand = (
     Declare
     | AttachAlerts
+    | NoticeSpread
     | Acknowledge
     | SetSeverity
     | SetStage
@@ -211,7 +220,7 @@ class Reason(StrEnum):
     NOT_COMMANDER = "not_commander"
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of ours.
+class Refused(Exception):
     """The caller asked for what cannot be. ``detail`` names the place, ``remedy`` the way out."""
 
     def __init__(self, reason: Reason, detail: str, remedy: str = "") -> None:

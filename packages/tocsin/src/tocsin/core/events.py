@@ -10,7 +10,16 @@ from typing import Literal
 import msgspec
 from whenever import Instant
 
-from tocsin.core.ids import AlertFingerprint, AudienceId, ComponentId, IncidentId, PageId, PersonId, RoleName, RuleId
+from tocsin.core.ids import (
+    AlertFingerprint,
+    AudienceId,
+    ComponentId,
+    IncidentId,
+    PageId,
+    PersonId,
+    RoleName,
+    RuleId,
+)
 from tocsin.core.ids import Severity as SeverityName
 from tocsin.core.rules import Method
 from tocsin.core.stages import Stage
@@ -74,7 +83,7 @@ class IncidentDeclared(Event, frozen=True, kw_only=True, tag="incident_declared"
 
     incident: IncidentId
     title: str
-    components: tuple[ComponentId, ...]
+    component: ComponentId
     severity: SeverityName
     evidence: Evidence
     detected_at: Instant
@@ -125,8 +134,12 @@ class ComponentAdded(Event, frozen=True, kw_only=True, tag="component_added"):
     """Another component turned out to be affected."""
 
     component: ComponentId
-    spread: bool = False
-    """With this one they count as several (E1)."""
+
+
+class SpreadNoticed(Event, frozen=True, kw_only=True, tag="spread_noticed"):
+    """So many components are in trouble at once that the playbook calls it several (E1)."""
+
+    components: tuple[ComponentId, ...]
 
 
 class StageChanged(Event, frozen=True, kw_only=True, tag="stage_changed"):
@@ -242,6 +255,8 @@ class PersonTold(Event, frozen=True, kw_only=True, tag="person_told"):
     clause: str = ""
     text: str = ""
     methods: tuple[Method, ...] = ()
+    reminder: bool = False
+    """Something is owed and late."""
 
 
 class AudienceTold(Event, frozen=True, kw_only=True, tag="audience_told"):
@@ -337,6 +352,7 @@ AnyEvent = (
     | SeverityRaised
     | SeverityLowered
     | ComponentAdded
+    | SpreadNoticed
     | StageChanged
     | Acknowledged
     | RoleAssigned

@@ -66,3 +66,9 @@ EVENTS_PER_PAGE: Final = 1_000
 ROWS_PER_PAGE: Final = 200
 SAMPLES_PER_MEASUREMENT: Final = 64
 FLIPS_REMEMBERED: Final = 32
+
+REPEAT_WITHIN: Final = TimeDelta(minutes=1)
+"""The same words from the same person within this are one utterance sent twice."""
+
+SILENCED_RECHECK_EVERY: Final = TimeDelta(seconds=60)
+"""How soon an alert comes back after its silence was ended early or withdrawn."""

@@ -41,7 +41,19 @@ REOPENED: Final = MarkName("reopened")
 CLOSED: Final = MarkName("closed")
 
 SINGLE: Final = frozenset(
-    {DETECTED, OPENED, ACKNOWLEDGED, RESPONDED, UPDATED, IMPROVED, MEASURED, MITIGATED, JUDGED, SPREAD, UNREACHED}
+    {
+        DETECTED,
+        OPENED,
+        ACKNOWLEDGED,
+        RESPONDED,
+        UPDATED,
+        IMPROVED,
+        MEASURED,
+        MITIGATED,
+        JUDGED,
+        SPREAD,
+        UNREACHED,
+    }
     | {RESOLVED, REOPENED, CLOSED}
 )
 FAMILIES: Final = ("stage.", "level.", "updated.", "flag.", "milestone.", "rule.", "empty.")

@@ -3,3 +3,178 @@
 An intent is written in the same transaction as the event that caused it. Its id is made of the event's place in the
 timeline, so the same event can never ask for two different deliveries.
 """
+
+from collections.abc import Iterable
+
+from tocsin.core import events as e
+from tocsin.core.commands import Situation
+from tocsin.core.events import AnyEvent
+from tocsin.core.ids import IntentId, PersonId
+from tocsin.core.incident import Incident, evolve
+from tocsin.core.judgement import commander
+from tocsin.core.limits import NOTICE_PATIENCE, PAGE_PATIENCE
+from tocsin.core.messages import RANKS, Fact, Intent, Link, Message, MessageKind
+from tocsin.core.narration import figure, narrate
+from tocsin.core.rules import Announcement, Audience, Method, MethodKind, Rulebook
+
+_ANNOUNCED = {
+    e.IncidentDeclared: Announcement.DECLARED,
+    e.Acknowledged: Announcement.ACKNOWLEDGED,
+    e.SeverityRaised: Announcement.SEVERITY,
+    e.SeverityLowered: Announcement.SEVERITY,
+    e.StageChanged: Announcement.STAGE,
+    e.LevelRaised: Announcement.LEVEL,
+    e.DeadlineMissed: Announcement.MISSED,
+    e.IncidentResolved: Announcement.RESOLVED,
+    e.IncidentReopened: Announcement.REOPENED,
+    e.NobodyReachable: Announcement.UNREACHED,
+}
+
+
+def intents(incident: Incident | None, events: Iterable[AnyEvent], given: Situation) -> tuple[Intent, ...]:
+    """Answer every message that these events ask for, given the incident before them."""
+    result: list[Intent] = []
+    for event in events:
+        incident = evolve(incident, event)
+        result.extend(_intents(incident, event, given))
+    return tuple(result)
+
+
+def _intents(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[Intent]:
+    match event:
+        case e.PersonPaged():
+            kind = MessageKind.PAGE
+            message = _message(kind, incident, _subject(incident), event.reason, given)
+            return _to_person(incident, event, event.methods, event.person, message)
+        case e.PageAttemptFailed(next=Method() as method):
+            page = incident.pages.get(event.page)
+            reason = f"{event.method.kind.value} failed ({event.why}); asking by {method.kind.value}"
+            message = _message(MessageKind.PAGE, incident, _subject(incident), reason, given)
+            return _to_person(incident, event, (method,), page.person if page else None, message)
+        case e.PersonTold():
+            kind = MessageKind.REMINDER if event.reminder else MessageKind.NOTICE
+            message = _message(kind, incident, f"{_subject(incident)}: {event.text}", event.text, given)
+            return _to_person(incident, event, event.methods, event.person, message)
+        case e.AudienceTold():
+            audience = given.rules.audiences.get(event.audience)
+            return _to_audiences(
+                (audience,) if audience else (), incident, event, _headline(incident, event, given), given
+            )
+        case e.UpdatePosted():
+            audience = given.rules.audiences.get(event.audience)
+            return _to_audiences((audience,) if audience else (), incident, event, event.text, given)
+        case _:
+            return _announced(incident, event, given)
+
+
+def _announced(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[Intent]:
+    what = _ANNOUNCED.get(type(event))
+    if what is None:
+        return ()
+    audiences = (
+        audience
+        for audience in given.rules.audiences.values()
+        if what in audience.announces and incident.severity in audience.severities
+    )
+    return _to_audiences(audiences, incident, event, _headline(incident, event, given), given)
+
+
+def _to_person(
+    incident: Incident, event: AnyEvent, methods: Iterable[Method], person: PersonId | None, message: Message
+) -> Iterable[Intent]:
+    page = getattr(event, "page", None)
+    patience = PAGE_PATIENCE if message.kind is MessageKind.PAGE else NOTICE_PATIENCE
+    for place, method in enumerate(methods):
+        yield Intent(
+            id=IntentId(f"{incident.id}.{incident.size}.{place}"),
+            incident=incident.id,
+            rank=RANKS[message.kind],
+            channel=method.channel,
+            address=method.address,
+            message=message,
+            created_at=event.at,
+            give_up_at=event.at + patience,
+            method=method,
+            page=page,
+            person=person,
+        )
+
+
+def _to_audiences(
+    audiences: Iterable[Audience], incident: Incident, event: AnyEvent, text: str, given: Situation
+) -> Iterable[Intent]:
+    alarm = isinstance(event, e.NobodyReachable)
+    kind = MessageKind.ALARM if alarm else MessageKind.ANNOUNCEMENT
+    message = _message(kind, incident, text.splitlines()[0], text, given)
+    for place, audience in enumerate(audiences):
+        if audience.channel is None:
+            continue  # A person posts it there by hand and says so.
+        method = Method(MethodKind.CONSOLE, audience.channel, audience.address)
+        yield Intent(
+            id=IntentId(f"{incident.id}.{incident.size}.a{place}"),
+            incident=incident.id,
+            rank=RANKS[kind],
+            channel=audience.channel,
+            address=audience.address,
+            message=message,
+            created_at=event.at,
+            give_up_at=event.at + NOTICE_PATIENCE,
+            method=method,
+        )
+
+
+def _subject(incident: Incident) -> str:
+    return f"{incident.severity} {incident.id}: {incident.title}"
+
+
+def _headline(incident: Incident, event: AnyEvent, given: Situation) -> str:
+    match event:
+        case e.IncidentDeclared():
+            return f"🚨 {_subject(incident)} - investigating"
+        case e.Acknowledged():
+            person = given.rules.people.get(event.by.person) if event.by.person else None
+            who = person.name if person else event.by.person
+            return f"🚨 {_subject(incident)} - {incident.stage.value} (acknowledged by {who})"
+        case e.IncidentResolved():
+            figures = "\n".join(figure(sample) for sample in event.samples)
+            note = "" if event.verified else f" without verification: {event.reason}"
+            first = f"✅ {_subject(incident)} RESOLVED{note}"
+            return f"{first}\n{figures}".rstrip()
+        case e.NobodyReachable():
+            return f"🔕 {_subject(incident)}: NOBODY ANSWERS. Whoever reads this: take it."
+        case _:
+            return f"{_subject(incident)}: {narrate(event, given.rules)}"
+
+
+def _message(kind: MessageKind, incident: Incident, subject: str, text: str, given: Situation) -> Message:
+    return Message(
+        kind=kind,
+        subject=subject,
+        incident=incident.id,
+        severity=incident.severity,
+        text=text,
+        facts=tuple(_facts(incident, given)),
+        links=tuple(_links(incident, given.rules)),
+    )
+
+
+def _facts(incident: Incident, given: Situation) -> Iterable[Fact]:
+    names = (given.rules.components.get(component) for component in incident.components)
+    yield Fact("Component", ", ".join(part.name for part in names if part) or ", ".join(incident.components))
+    yield Fact("Stage", incident.stage.value)
+    yield Fact("Because", f"{incident.evidence.because} ({incident.evidence.clause})")
+    leader = commander(incident, given)
+    if leader:
+        known = given.rules.people.get(leader)  # type: ignore[call-overload]  # a commander is a person's id.
+        yield Fact("Commander", known.name if known else leader)
+
+
+def _links(incident: Incident, rules: Rulebook) -> Iterable[Link]:
+    for component in incident.components:
+        part = rules.components.get(component)
+        if part and part.dashboard_url:
+            yield Link(f"{part.name} dashboard", part.dashboard_url)
+        if part and part.health_url:
+            yield Link(f"{part.name} health", part.health_url)
+    if rules.bridge_url and incident.severity in rules.bridge_severities:
+        yield Link("Incident bridge", rules.bridge_url)

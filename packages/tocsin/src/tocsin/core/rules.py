@@ -12,9 +12,17 @@ from typing import Literal
 import msgspec
 from whenever import Date, Instant, Time, TimeDelta
 
-from tocsin.core.ids import AudienceId, ChannelName, ComponentId, PersonId, RoleName, RotationId, RuleId, Severity
+from tocsin.core.ids import (
+    AudienceId,
+    ChannelName,
+    ComponentId,
+    PersonId,
+    RoleName,
+    RotationId,
+    RuleId,
+    Severity,
+)
 from tocsin.core.marks import RESOLVED, MarkName
-
 
 
 class OnRotation(msgspec.Struct, frozen=True, tag="rotation"):
@@ -90,8 +98,6 @@ class Rotation(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-
-
 class Page(msgspec.Struct, frozen=True, tag="page"):
     """Demand one person's answer, by these methods at once and by the person's others after that."""
 
@@ -135,7 +141,6 @@ class Close(msgspec.Struct, frozen=True, tag="close"):
 
 
 Consequence = Page | Tell | Announce | RaiseLevel | Remind | SoundAlarm | JudgeMitigation | Close
-
 
 
 class Clockwork(StrEnum):
@@ -200,7 +205,6 @@ class BusinessCalendar(msgspec.Struct, frozen=True):
     weekdays: tuple[int, ...] = (1, 2, 3, 4, 5)
     """ISO weekdays; Monday is 1."""
     holidays: tuple[Date, ...] = ()
-
 
 
 Comparison = Literal["<", "<=", ">", ">=", "==", "!="]

@@ -1,0 +1,96 @@
+"""Deadlines: the playbook's rows laid over an incident. The idea on which everything else stands.
+
+A row says: after this mark, within so long, until that mark, somebody brings it about; if not, this follows. Laid over
+an incident's marks it is a deadline, or nothing. There are no timers: whatever is due can be computed again from the
+timeline at any time, so a restart forgets nothing and a wake-up may be early, late or doubled.
+"""
+
+import msgspec
+from whenever import Instant, TimeDelta
+
+from tocsin.core import marks as m
+from tocsin.core.incident import Incident
+from tocsin.core.rules import Rule, Rulebook
+from tocsin.core.worktime import due_at
+
+
+class Deadline(msgspec.Struct, frozen=True):
+    """What is owed by when."""
+
+    rule: Rule
+    due_at: Instant
+    since: Instant
+    """From when the allowance counts."""
+
+
+def deadlines(rules: Rulebook, incident: Incident) -> tuple[Deadline, ...]:
+    """Answer all that is owed in an incident, soonest first."""
+    if incident.closed:
+        return ()
+    laid = (lay(rules, rule, incident) for rule in rules.rows.get(incident.severity, ()))
+    return tuple(sorted((deadline for deadline in laid if deadline), key=_by_time))
+
+
+def next_due_at(rules: Rulebook, incident: Incident) -> Instant | None:
+    """Answer when the incident wants to be woken."""
+    owed = deadlines(rules, incident)
+    return owed[0].due_at if owed else None
+
+
+def _by_time(deadline: Deadline) -> tuple[Instant, str]:
+    return deadline.due_at, deadline.rule.id
+
+
+def lay(rules: Rulebook, rule: Rule, incident: Incident) -> Deadline | None:
+    """Lay one row over an incident."""
+    start = incident.at(rule.after)
+    if start is None or _latest(incident, rule.ends, start) is not None:
+        return None
+    # An incident that grew worse owes what the worse severity asks, but from the moment at which it grew worse.
+    since = max(start, incident.severity_since)
+    met_at = _latest(incident, rule.until, start)
+    answered_at = incident.at(m.ruled(rule.id))
+    if rule.every is None:
+        if met_at is not None or (answered_at is not None and answered_at >= since):
+            return None
+        return Deadline(rule, _due_at(rules, rule, incident, since), since)
+    return Deadline(rule, _next_round(rules, rule, incident, since, met_at, answered_at), since)
+
+
+def met_at(rule: Rule, incident: Incident) -> Instant | None:
+    """Answer when a row was fulfilled, if it was."""
+    start = incident.at(rule.after)
+    return None if start is None else _latest(incident, rule.until, start)
+
+
+def _latest(incident: Incident, names: tuple[m.MarkName, ...], start: Instant) -> Instant | None:
+    reached = [at for at in (incident.at(name) for name in names) if at is not None and at >= start]
+    return max(reached, default=None)
+
+
+def _due_at(rules: Rulebook, rule: Rule, incident: Incident, since: Instant) -> Instant:
+    if rule.after.startswith("rule."):
+        emptied_at = incident.at(m.MarkName(f"empty.{rule.after.removeprefix('rule.')}"))
+        if emptied_at is not None and emptied_at >= since:
+            return emptied_at  # The rung before reached nobody: there is no answer to wait for.
+    return due_at(rule, since, rules.calendar)
+
+
+def _next_round(
+    rules: Rulebook,
+    rule: Rule,
+    incident: Incident,
+    since: Instant,
+    met: Instant | None,
+    answered: Instant | None,
+) -> Instant:
+    assert rule.every is not None
+    first = _due_at(rules, rule, incident, since) if met is None or met < since else met + rule.every
+    if answered is None or answered < first:
+        return first
+    return first + rule.every * (rounds_passed(first, answered, rule.every) + 1)
+
+
+def rounds_passed(first: Instant, now: Instant, every: TimeDelta) -> int:
+    """Count the whole rounds between the first time something was due and now."""
+    return int((now - first) / every)

@@ -1,0 +1,160 @@
+"""Decide: a command and the situation go in, what follows from them comes out as events.
+
+The `match` below is the only branch over commands. After the command's own events, whatever the playbook's rows make
+due at this very instant is added by the same `_tick` that the engine calls later: declaring a SEV1 pages people because
+a row says "after opened, within 0", not because declaring knows about paging.
+
+Deciding twice changes nothing: a command that asks for what is already so yields no events.
+"""
+
+from typing import assert_never
+
+from tocsin.core import judgement, reporting
+from tocsin.core.commands import (
+    Acknowledge,
+    AddComponent,
+    AddNote,
+    AnyCommand,
+    AssignRole,
+    AttachAlerts,
+    CloseIncident,
+    Declare,
+    Escalate,
+    NoticeSpread,
+    PostUpdate,
+    RaiseFlag,
+    ReachMilestone,
+    Reason,
+    RecordDelivery,
+    RecordMeasurement,
+    RecordMitigation,
+    Refused,
+    Reopen,
+    Resolve,
+    SetSeverity,
+    SetStage,
+    Situation,
+    Tick,
+)
+from tocsin.core.deadlines import Deadline, deadlines, rounds_passed
+from tocsin.core.draft import Draft
+from tocsin.core.escalation import carry_out, record_delivery
+from tocsin.core.events import AnyEvent, DeadlineMissed, IncidentDeclared, StepTaken
+from tocsin.core.incident import Incident, evolve
+from tocsin.core.limits import PASSES_PER_TICK, TITLE_LENGTH_MAX
+from tocsin.core.rules import RuleKind
+
+
+def decide(incident: Incident | None, command: AnyCommand, given: Situation) -> tuple[AnyEvent, ...]:
+    """Name the events that follow from a command; none, if it asks for what is already so. Raises `Refused`."""
+    if isinstance(command, Declare):
+        return _declare(incident, command, given)
+    if incident is None:
+        raise Refused(Reason.NOT_DECLARED, "there is no such incident", "list the incidents and check the id")
+    draft = Draft(incident)
+    _act(draft, command, given)
+    _tick(draft, given)
+    return tuple(draft.events)
+
+
+def _act(draft: Draft, command: AnyCommand, given: Situation) -> None:  # noqa: PLR0912 - the one branch over commands.
+    match command:
+        case Tick():
+            pass  # Every decision ends with what is due; a tick is only that.
+        case AttachAlerts():
+            judgement.attach_alerts(draft, command, given)
+        case NoticeSpread():
+            judgement.notice_spread(draft, command, given)
+        case SetSeverity():
+            judgement.set_severity(draft, command, given)
+        case RecordMeasurement():
+            judgement.record_measurement(draft, command, given)
+        case Resolve():
+            judgement.resolve(draft, command, given)
+        case Reopen():
+            judgement.reopen(draft, command, given)
+        case CloseIncident():
+            judgement.close(draft, command, given)
+        case Acknowledge():
+            reporting.acknowledge(draft, command, given)
+        case SetStage():
+            reporting.set_stage(draft, command, given)
+        case AssignRole():
+            reporting.assign_role(draft, command, given)
+        case AddNote():
+            reporting.add_note(draft, command, given)
+        case AddComponent():
+            reporting.add_component(draft, command, given)
+        case PostUpdate():
+            reporting.post_update(draft, command, given)
+        case RecordMitigation():
+            reporting.record_mitigation(draft, command, given)
+        case RaiseFlag():
+            reporting.raise_flag(draft, command, given)
+        case Escalate():
+            reporting.escalate(draft, command, given)
+        case ReachMilestone():
+            reporting.reach_milestone(draft, command, given)
+        case RecordDelivery():
+            record_delivery(draft, command, given)
+        case Declare():
+            raise AssertionError("declared above")
+        case _:
+            assert_never(command)
+
+
+def _declare(incident: Incident | None, command: Declare, given: Situation) -> tuple[AnyEvent, ...]:
+    if incident is not None:
+        return ()  # The id is the shell's and new, so this is the same declaration sent twice.
+    judgement.known_severity(command.severity, given)
+    reporting.known_text("title", command.title, TITLE_LENGTH_MAX)
+    declared = IncidentDeclared(
+        at=given.now,
+        by=command.by,
+        incident=command.incident,
+        title=command.title.strip(),
+        component=command.components[0],
+        severity=command.severity,
+        evidence=command.evidence,
+        detected_at=min(command.detected_at, given.now),
+        group_key=command.group_key,
+        playbook_version=given.rules.version,
+        description=command.description,
+    )
+    draft = Draft(evolve(None, declared))
+    for component in command.components[1:]:
+        reporting.add_component(draft, AddComponent(by=command.by, component=component), given)
+    judgement.fill_roles(draft, given)
+    _tick(draft, given)
+    return (declared, *draft.events)
+
+
+def _tick(draft: Draft, given: Situation) -> None:
+    """Answer what is due, and what the answers make due, until nothing is; bounded, the rest comes with the next."""
+    for _ in range(PASSES_PER_TICK):
+        due = [each for each in deadlines(given.rules, draft.incident) if each.due_at <= given.now]
+        if not due:
+            return
+        for deadline in due:
+            _answer(draft, deadline, given)
+
+
+def _answer(draft: Draft, deadline: Deadline, given: Situation) -> None:
+    rule = deadline.rule
+    if rule.kind is RuleKind.STEP:
+        draft.add(StepTaken(at=given.now, rule=rule.id, clause=rule.clause, due_at=deadline.due_at))
+    else:
+        draft.add(_missed(deadline, given))
+    for consequence in rule.then:
+        carry_out(draft, rule, consequence, given)
+
+
+def _missed(deadline: Deadline, given: Situation) -> DeadlineMissed:
+    rule, due_at, rounds = deadline.rule, deadline.due_at, 1
+    if rule.every is not None:
+        # After a long sleep a cadence is missed once, for its last round, and says how many went by.
+        slept = rounds_passed(due_at, given.now, rule.every)
+        due_at, rounds = due_at + rule.every * slept, slept + 1
+    return DeadlineMissed(
+        at=given.now, rule=rule.id, clause=rule.clause, title=rule.title, due_at=due_at, rounds=rounds
+    )

@@ -1,0 +1,376 @@
+"""The incident: a fold over its timeline. Nothing else is its truth.
+
+`evolve` takes one event, `fold` takes many. Each event type has one small function below; the table at the end is the
+only branch. What a deadline or a decision needs is kept, what only a reader needs stays in the timeline.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+from whenever import Instant
+
+from tocsin.core import marks as m
+from tocsin.core.events import (
+    Acknowledged,
+    AlertsAttached,
+    AlertsCleared,
+    AnyEvent,
+    ComponentAdded,
+    DeadlineMissed,
+    Evidence,
+    FlagRaised,
+    IncidentClosed,
+    IncidentDeclared,
+    IncidentReopened,
+    IncidentResolved,
+    LevelRaised,
+    MilestoneReached,
+    MitigationApplied,
+    MitigationJudged,
+    NobodyOnCall,
+    NobodyReachable,
+    NoteAdded,
+    ObjectivesMeasured,
+    PageAttemptFailed,
+    PageDelivered,
+    PersonPaged,
+    PersonUnreachable,
+    RoleAssigned,
+    Sample,
+    SeverityLowered,
+    SeverityRaised,
+    SpreadNoticed,
+    StageChanged,
+    StepTaken,
+    UpdatePosted,
+    Verdict,
+)
+from tocsin.core.ids import ComponentId, IncidentId, PageId, PersonId, RoleName, RuleId, Severity
+from tocsin.core.rules import Method
+from tocsin.core.stages import Stage, later_than
+
+
+class OpenPage(msgspec.Struct, frozen=True):
+    """A page that has no answer yet."""
+
+    page: PageId
+    person: PersonId
+    rule: RuleId | None
+    paged_at: Instant
+    trying: tuple[Method, ...]
+    later: tuple[Method, ...]
+    delivered: bool = False
+
+
+class Utterance(msgspec.Struct, frozen=True):
+    """The last thing that somebody wrote, by which the same request sent twice is known."""
+
+    by: PersonId | None
+    where: str
+    text: str
+    at: Instant
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an incident stands after its events so far."""
+
+    id: IncidentId
+    size: int
+    """How many events it is folded from: its version."""
+    title: str
+    description: str
+    components: tuple[ComponentId, ...]
+    severity: Severity
+    severity_since: Instant
+    evidence: Evidence
+    stage: Stage
+    marks: m.Marks
+    group_key: str
+    playbook_version: str
+    last_at: Instant
+    level: int = 0
+    firing: int = 0
+    worst: Severity | None = None
+    responders: tuple[PersonId, ...] = ()
+    """Who acknowledged, first one first."""
+    roles: Mapping[RoleName, PersonId] = {}
+    pages: Mapping[PageId, OpenPage] = {}
+    verdict: Verdict | None = None
+    samples: tuple[Sample, ...] = ()
+    samples_before: tuple[Sample, ...] = ()
+    """What was measured last before the last mitigation (M5)."""
+    window_began_at: Instant | None = None
+    measured_at: Instant | None = None
+    said: Utterance | None = None
+
+    @property
+    def resolved(self) -> bool:
+        """Tell whether it is resolved or closed."""
+        return self.stage is Stage.RESOLVED
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether nothing is owed any more."""
+        return m.CLOSED in self.marks
+
+    @property
+    def acknowledged(self) -> bool:
+        """Tell whether somebody has it in hand."""
+        return m.ACKNOWLEDGED in self.marks
+
+    def at(self, name: m.MarkName) -> Instant | None:
+        """Answer when a mark was last set."""
+        mark = self.marks.get(name)
+        return mark.last if mark else None
+
+
+def fold(incident: Incident | None, events: Iterable[AnyEvent]) -> Incident | None:
+    """Answer the incident after more events."""
+    for event in events:
+        incident = evolve(incident, event)
+    return incident
+
+
+def evolve(incident: Incident | None, event: AnyEvent) -> Incident:
+    """Answer the incident after one more event."""
+    if isinstance(event, IncidentDeclared):
+        assert incident is None, "an incident is declared once"
+        return _declared(event)
+    assert incident is not None, "a timeline begins with its declaration"
+    grown = _EVOLUTIONS.get(type(event), _unchanged)(incident, event)
+    return replace(grown, size=incident.size + 1, last_at=max(incident.last_at, event.at))
+
+
+def _declared(event: IncidentDeclared) -> Incident:
+    marks = m.marked({}, event.detected_at, m.DETECTED)
+    return Incident(
+        id=event.incident,
+        size=1,
+        title=event.title,
+        description=event.description,
+        components=(event.component,),
+        severity=event.severity,
+        severity_since=event.at,
+        evidence=event.evidence,
+        stage=Stage.INVESTIGATING,
+        marks=m.marked(marks, event.at, m.OPENED, m.at_stage(Stage.INVESTIGATING)),
+        group_key=event.group_key,
+        playbook_version=event.playbook_version,
+        last_at=event.at,
+    )
+
+
+def _unchanged(incident: Incident, _: Any) -> Incident:
+    return incident
+
+
+def _mark(incident: Incident, event: AnyEvent, *names: m.MarkName) -> Incident:
+    return replace(incident, marks=m.marked(incident.marks, event.at, *names))
+
+
+def _response(incident: Incident, event: AnyEvent, *names: m.MarkName) -> Incident:
+    """A person acted. After the acknowledgment, that is a response (C2)."""
+    if event.by.person is not None and incident.acknowledged:
+        names = (*names, m.RESPONDED)
+    return _mark(incident, event, *names)
+
+
+def _said(incident: Incident, event: AnyEvent, where: str, text: str) -> Incident:
+    return replace(incident, said=Utterance(event.by.person, where, text, event.at))
+
+
+def _alerts_attached(incident: Incident, event: AlertsAttached) -> Incident:
+    return replace(incident, firing=event.firing, worst=event.worst)
+
+
+def _alerts_cleared(incident: Incident, event: AlertsCleared) -> Incident:
+    after = replace(incident, firing=event.firing, worst=event.worst)
+    return _mark(after, event, m.IMPROVED) if event.improved else after
+
+
+def _severity_raised(incident: Incident, event: SeverityRaised) -> Incident:
+    return replace(incident, severity=event.after, severity_since=event.at, evidence=event.evidence)
+
+
+def _severity_lowered(incident: Incident, event: SeverityLowered) -> Incident:
+    return replace(incident, severity=event.after, severity_since=event.at)
+
+
+def _component_added(incident: Incident, event: ComponentAdded) -> Incident:
+    return replace(incident, components=(*incident.components, event.component))
+
+
+def _spread_noticed(incident: Incident, event: SpreadNoticed) -> Incident:
+    return _mark(incident, event, m.SPREAD)
+
+
+def _stage_changed(incident: Incident, event: StageChanged) -> Incident:
+    # Going back means that the later stages were not reached after all; else "Monitoring" would end E5 for ever.
+    forgotten = m.without(incident.marks, *(m.at_stage(stage) for stage in later_than(event.after)))
+    after = replace(incident, stage=event.after, marks=forgotten, window_began_at=None)
+    return _response(after, event, m.at_stage(event.after))
+
+
+def _acknowledged(incident: Incident, event: Acknowledged) -> Incident:
+    person = event.by.person
+    assert person is not None, "only a person can acknowledge"
+    waiting = {key: page for key, page in incident.pages.items() if page.person != person}
+    after = replace(incident, responders=(*incident.responders, person), pages=waiting)
+    return _mark(after, event, m.ACKNOWLEDGED) if event.takes_command else after
+
+
+def _role_assigned(incident: Incident, event: RoleAssigned) -> Incident:
+    return replace(incident, roles={**incident.roles, event.role: event.person})
+
+
+def _note_added(incident: Incident, event: NoteAdded) -> Incident:
+    return _said(_response(incident, event), event, "note", event.text)
+
+
+def _update_posted(incident: Incident, event: UpdatePosted) -> Incident:
+    after = _response(incident, event, m.UPDATED, m.updated(event.audience))
+    return _said(after, event, event.audience, event.text)
+
+
+def _mitigation_applied(incident: Incident, event: MitigationApplied) -> Incident:
+    after = replace(incident, samples_before=incident.samples)
+    return _said(_response(after, event, m.MITIGATED), event, "mitigation", event.what)
+
+
+def _mitigation_judged(incident: Incident, event: MitigationJudged) -> Incident:
+    return _mark(incident, event, m.JUDGED)
+
+
+def _flag_raised(incident: Incident, event: FlagRaised) -> Incident:
+    return _response(incident, event, m.flagged(event.flag))
+
+
+def _milestone_reached(incident: Incident, event: MilestoneReached) -> Incident:
+    return _mark(incident, event, m.milestone(event.milestone))
+
+
+def _level_raised(incident: Incident, event: LevelRaised) -> Incident:
+    return _mark(replace(incident, level=event.level), event, m.at_level(event.level))
+
+
+def _rule_answered(incident: Incident, event: StepTaken | DeadlineMissed) -> Incident:
+    return _mark(incident, event, m.ruled(event.rule))
+
+
+def _person_paged(incident: Incident, event: PersonPaged) -> Incident:
+    page = OpenPage(event.page, event.person, event.rule, event.at, event.methods, event.later)
+    return replace(incident, pages={**incident.pages, event.page: page})
+
+
+def _page_delivered(incident: Incident, event: PageDelivered) -> Incident:
+    return _with_page(incident, event.page, lambda page: replace(page, delivered=True))
+
+
+def _page_attempt_failed(incident: Incident, event: PageAttemptFailed) -> Incident:
+    def moved_on(page: OpenPage) -> OpenPage:
+        trying = tuple(method for method in page.trying if method != event.method)
+        if event.next is None:
+            return replace(page, trying=trying)
+        later = tuple(method for method in page.later if method != event.next)
+        return replace(page, trying=(*trying, event.next), later=later)
+
+    return _with_page(incident, event.page, moved_on)
+
+
+def _with_page(incident: Incident, key: PageId, change: Callable[[OpenPage], OpenPage]) -> Incident:
+    page = incident.pages.get(key)
+    if page is None:
+        return incident  # Answered in the meantime.
+    return replace(incident, pages={**incident.pages, key: change(page)})
+
+
+def _person_unreachable(incident: Incident, event: PersonUnreachable) -> Incident:
+    pages = {key: page for key, page in incident.pages.items() if key != event.page}
+    after = replace(incident, pages=pages)
+    if event.rule is None or any(page.rule == event.rule for page in pages.values()):
+        return after
+    return _mark(after, event, m.emptied(event.rule))
+
+
+def _nobody_on_call(incident: Incident, event: NobodyOnCall) -> Incident:
+    return _mark(incident, event, m.emptied(event.rule))
+
+
+def _nobody_reachable(incident: Incident, event: NobodyReachable) -> Incident:
+    return _mark(incident, event, m.UNREACHED)
+
+
+def _objectives_measured(incident: Incident, event: ObjectivesMeasured) -> Incident:
+    after = replace(
+        incident,
+        verdict=event.verdict,
+        samples=event.samples,
+        measured_at=event.at,
+        window_began_at=event.window_began_at,
+    )
+    return _mark(after, event, m.MEASURED)
+
+
+def _incident_resolved(incident: Incident, event: IncidentResolved) -> Incident:
+    after = replace(incident, stage=Stage.RESOLVED, pages={})
+    return _mark(after, event, m.RESOLVED, m.at_stage(Stage.RESOLVED))
+
+
+def _incident_reopened(incident: Incident, event: IncidentReopened) -> Incident:
+    forgotten = m.without(
+        incident.marks,
+        m.RESOLVED,
+        m.ACKNOWLEDGED,
+        m.RESPONDED,
+        m.SPREAD,
+        *(m.at_stage(stage) for stage in later_than(Stage.INVESTIGATING)),
+        *(name for name in incident.marks if name.startswith(("level.", "empty."))),
+    )
+    after = replace(
+        incident,
+        stage=Stage.INVESTIGATING,
+        severity_since=event.at,
+        responders=(),  # Whoever slept well since must be asked again.
+        level=0,
+        window_began_at=None,
+        marks=m.marked(forgotten, event.detected_at, m.DETECTED),
+    )
+    return _mark(after, event, m.OPENED, m.REOPENED, m.at_stage(Stage.INVESTIGATING))
+
+
+def _incident_closed(incident: Incident, event: IncidentClosed) -> Incident:
+    return _mark(incident, event, m.CLOSED)
+
+
+_EVOLUTIONS: Mapping[type, Callable[[Incident, Any], Incident]] = {
+    AlertsAttached: _alerts_attached,
+    AlertsCleared: _alerts_cleared,
+    SeverityRaised: _severity_raised,
+    SeverityLowered: _severity_lowered,
+    ComponentAdded: _component_added,
+    SpreadNoticed: _spread_noticed,
+    StageChanged: _stage_changed,
+    Acknowledged: _acknowledged,
+    RoleAssigned: _role_assigned,
+    NoteAdded: _note_added,
+    UpdatePosted: _update_posted,
+    MitigationApplied: _mitigation_applied,
+    MitigationJudged: _mitigation_judged,
+    FlagRaised: _flag_raised,
+    MilestoneReached: _milestone_reached,
+    LevelRaised: _level_raised,
+    StepTaken: _rule_answered,
+    DeadlineMissed: _rule_answered,
+    PersonPaged: _person_paged,
+    PageDelivered: _page_delivered,
+    PageAttemptFailed: _page_attempt_failed,
+    PersonUnreachable: _person_unreachable,
+    NobodyOnCall: _nobody_on_call,
+    NobodyReachable: _nobody_reachable,
+    ObjectivesMeasured: _objectives_measured,
+    IncidentResolved: _incident_resolved,
+    IncidentReopened: _incident_reopened,
+    IncidentClosed: _incident_closed,
+}

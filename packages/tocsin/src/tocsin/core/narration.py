@@ -1,0 +1,166 @@
+"""How the timeline reads: one plain line for each event, the same in the console, the terminal and the post-mortem."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tocsin.core import events as e
+from tocsin.core.events import AnyEvent, Sample
+from tocsin.core.rules import Rulebook
+
+
+def narrate(event: AnyEvent, rules: Rulebook) -> str:
+    """Say in one line what happened."""
+    return _LINES[type(event)](event, _Names(rules))
+
+
+def figure(sample: Sample) -> str:
+    """Say a measured figure beside its bound, in the unit a person thinks in."""
+    if sample.value is None:
+        return f"{sample.title}: no data ({sample.why})"
+    bound = quantity(sample.bound, sample.unit)
+    return f"{sample.title}: {quantity(sample.value, sample.unit)} (must be {sample.holds} {bound})"
+
+
+def quantity(value: float, unit: str) -> str:
+    """Write a number with its unit: seconds below one as milliseconds, shares as per cent."""
+    if unit == "s" and abs(value) < 1:
+        return f"{value * 1000:.3g} ms"
+    if unit == "s":
+        return f"{value:.3g} s"
+    if unit == "1":
+        return f"{value * 100:.4g} %"
+    return f"{value:.6g} {unit}".rstrip()
+
+
+class _Names:
+    """The names by which people call what the events name by id."""
+
+    def __init__(self, rules: Rulebook) -> None:
+        self._rules = rules
+
+    def person(self, person: str | None) -> str:
+        known = self._rules.people.get(person) if person else None  # type: ignore[call-overload]  # plain text is a person's id here.
+        return known.name if known else person or "Tocsin"
+
+    def component(self, component: str) -> str:
+        known = self._rules.components.get(component)  # type: ignore[call-overload]  # as above.
+        return known.name if known else component
+
+    def rule(self, rule: Any) -> str:
+        known = self._rules.rule(rule) if rule else None
+        return known.title if known else str(rule or "")
+
+    def audience(self, audience: str) -> str:
+        known = self._rules.audiences.get(audience)  # type: ignore[call-overload]  # as above.
+        return known.name if known else audience
+
+
+def _alerts(event: e.AlertsAttached | e.AlertsCleared, verb: str) -> str:
+    names = ", ".join(dict.fromkeys(alert.name for alert in event.alerts))
+    more = f" and {event.count - len(event.alerts)} more" if event.count > len(event.alerts) else ""
+    count = f"{event.count} alert{'s' if event.count != 1 else ''}"
+    return f"{count} {verb}: {names}{more}; {event.firing} firing"
+
+
+def _evidence(evidence: e.Evidence) -> str:
+    return f"{evidence.because} (rule {evidence.rule}, {evidence.clause})"
+
+
+def _paged(event: e.PersonPaged, names: _Names) -> str:
+    how = " and ".join(method.kind.value for method in event.methods) or "nothing: no contact method"
+    return f"Paged {names.person(event.person)} by {how}: {event.reason}"
+
+
+def _told(event: e.PersonTold, names: _Names) -> str:
+    how = " and ".join(method.kind.value for method in event.methods) or "nothing: no contact method"
+    return f"Told {names.person(event.person)} by {how}: {event.text}"
+
+
+def _acknowledged(event: e.Acknowledged, names: _Names) -> str:
+    rest = "" if event.takes_command else "; the incident still waits for somebody to take it in hand"
+    return f"Acknowledged by {names.person(event.by.person)}{rest}"
+
+
+def _assigned(event: e.RoleAssigned, names: _Names) -> str:
+    role = event.role.replace("_", " ")
+    before = f", taking over from {names.person(event.before)}" if event.before else ""
+    return f"{names.person(event.person)} is {role}{before}"
+
+
+def _attempt_failed(event: e.PageAttemptFailed, _: _Names) -> str:
+    following = f"; trying {event.next.kind.value}" if event.next else ""
+    return f"Page by {event.method.kind.value} failed: {event.why}{following}"
+
+
+def _missed(event: e.DeadlineMissed, _: _Names) -> str:
+    rounds = f", {event.rounds} times in a row" if event.rounds > 1 else ""
+    return f"Missed: {event.title}{rounds}"
+
+
+def _measured(event: e.ObjectivesMeasured, _: _Names) -> str:
+    if event.verdict == "held":
+        since = f" since {event.window_began_at.format_iso()[11:19]} UTC" if event.window_began_at else ""
+        return f"All {len(event.samples)} objectives hold{since}"
+    what = "Objectives not met" if event.verdict == "breached" else "Objectives not measured"
+    return f"{what}: {event.because}"
+
+
+def _resolved(event: e.IncidentResolved, names: _Names) -> str:
+    by = names.person(event.by.person)
+    if event.verified:
+        return f"Resolved by {by}, verified: " + "; ".join(figure(sample) for sample in event.samples)
+    return f"Resolved by {by} WITHOUT verification: {event.reason}"
+
+
+def _judged(event: e.MitigationJudged, _: _Names) -> str:
+    words = {"no_data": "cannot be judged: no measurement before and after it"}
+    return f"The mitigation: {words.get(event.verdict, event.verdict)}"
+
+
+def _reason(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+_LINES: Mapping[type, Callable[[Any, _Names], str]] = {
+    e.IncidentDeclared: lambda v, n: (
+        f"Declared {v.severity}: {v.title} ({n.component(v.component)}) because {_evidence(v.evidence)}"
+    ),
+    e.AlertsAttached: lambda v, n: _alerts(v, "fired"),
+    e.AlertsCleared: lambda v, n: _alerts(v, "stopped"),
+    e.SeverityRaised: lambda v, n: f"Raised from {v.before} to {v.after}: {_evidence(v.evidence)}",
+    e.SeverityLowered: lambda v, n: f"Lowered from {v.before} to {v.after} by {n.person(v.by.person)}: {v.reason}",
+    e.ComponentAdded: lambda v, n: f"{n.component(v.component)} is affected too",
+    e.SpreadNoticed: lambda v, n: "Several components in trouble: " + ", ".join(map(n.component, v.components)),
+    e.StageChanged: lambda v, n: f"{n.person(v.by.person)} moved it from {v.before.value} to {v.after.value}",
+    e.Acknowledged: _acknowledged,
+    e.RoleAssigned: _assigned,
+    e.NoteAdded: lambda v, n: f"{n.person(v.by.person)}: {v.text}",
+    e.UpdatePosted: lambda v, n: f"Update to {n.audience(v.audience)}: {v.text}",
+    e.MitigationApplied: lambda v, n: f"{n.person(v.by.person)} mitigated: {v.what}",
+    e.MitigationJudged: _judged,
+    e.FlagRaised: lambda v, n: f"{n.person(v.by.person)} raised the flag {v.flag}{_reason(v.reason)}",
+    e.MilestoneReached: lambda v, n: f"Reached: {v.milestone.replace('_', ' ')}{_reason(v.text)}",
+    e.LevelRaised: lambda v, n: f"Escalated to level {v.level}{_reason(v.reason)}",
+    e.StepTaken: lambda v, n: f"Done as the playbook says: {n.rule(v.rule)}",
+    e.DeadlineMissed: _missed,
+    e.PersonPaged: _paged,
+    e.PersonTold: _told,
+    e.AudienceTold: lambda v, n: f"Announced to {n.audience(v.audience)}: {v.text}",
+    e.PageDelivered: lambda v, n: f"Page handed over by {v.method.kind.value} (receipt {v.receipt})",
+    e.PageAttemptFailed: _attempt_failed,
+    e.PersonUnreachable: lambda v, n: f"{n.person(v.person)} cannot be reached by any contact method",
+    e.NotificationFailed: lambda v, n: f"A message to {v.address} by {v.channel} was given up: {v.why}",
+    e.NobodyOnCall: lambda v, n: f"Nobody to ask: {v.target} ({n.rule(v.rule)})",
+    e.NobodyReachable: lambda v, n: "NOBODY ANSWERS: the whole ladder was asked in vain; everybody is paged",
+    e.ObjectivesMeasured: _measured,
+    e.IncidentResolved: _resolved,
+    e.IncidentReopened: lambda v, n: f"Reopened: {v.reason}",
+    e.IncidentClosed: lambda v, n: f"Closed{_reason(v.reason)}",
+}
+
+
+def clause_of(event: AnyEvent) -> str:
+    """Answer the clause of the playbook by which an event came about, where it names one."""
+    if isinstance(event, e.IncidentDeclared | e.SeverityRaised):
+        return event.evidence.clause
+    return getattr(event, "clause", "")

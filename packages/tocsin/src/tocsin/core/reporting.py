@@ -1,0 +1,193 @@
+"""The decisions that take a person's word: I am on it, this is where we stand, this is what I did (D2, K1, R4, P1)."""
+
+from collections.abc import Collection
+
+from tocsin.core import marks as m
+from tocsin.core.commands import (
+    Acknowledge,
+    AddComponent,
+    AddNote,
+    AssignRole,
+    Escalate,
+    PostUpdate,
+    RaiseFlag,
+    ReachMilestone,
+    Reason,
+    RecordMitigation,
+    Refused,
+    SetStage,
+    Situation,
+)
+from tocsin.core.draft import Draft
+from tocsin.core.escalation import raise_level
+from tocsin.core.events import (
+    Acknowledged,
+    Actor,
+    ComponentAdded,
+    FlagRaised,
+    MilestoneReached,
+    MitigationApplied,
+    NoteAdded,
+    RoleAssigned,
+    StageChanged,
+    UpdatePosted,
+)
+from tocsin.core.incident import Incident
+from tocsin.core.judgement import commander, refuse_ended
+from tocsin.core.limits import NOTE_LENGTH_MAX, REPEAT_WITHIN
+from tocsin.core.stages import FOLLOWERS, Stage, may_follow
+
+
+def known_text(what: str, text: str, limit: int = NOTE_LENGTH_MAX) -> str:
+    """Answer the text without surrounding space; refuse none and too much of it."""
+    text = text.strip()
+    if not text:
+        raise Refused(Reason.TEXT_MISSING, f"the {what} is empty", f"write the {what}")
+    if len(text) > limit:
+        raise Refused(
+            Reason.TEXT_TOO_LONG,
+            f"the {what} has {len(text)} characters, {limit} are allowed",
+            "shorten it, or link to the full text",
+        )
+    return text
+
+
+def _known(what: str, name: str, names: Collection[str], reason: Reason) -> None:
+    if name not in names:
+        raise Refused(reason, f'there is no {what} "{name}"', f"choose one of {', '.join(sorted(names))}")
+
+
+def acknowledge(draft: Draft, command: Acknowledge, given: Situation) -> None:
+    """Note who answered. Whoever takes it in hand leads, unless the leader is at work already (R1)."""
+    incident, person = draft.incident, command.by.person
+    if person is None:
+        raise Refused(
+            Reason.PERSON_MISSING,
+            "nobody is named who acknowledges",
+            "use a token or a link that names a person",
+        )
+    if person in incident.responders:
+        return  # A second tap on the phone is agreement, not a mistake.
+    refuse_ended(incident)
+    known = given.rules.people.get(person)
+    takes_command = known is None or known.takes_command
+    draft.add(Acknowledged(at=given.now, by=command.by, takes_command=takes_command))
+    if takes_command and commander(draft.incident, given) not in draft.incident.responders:
+        _take_command(draft, command.by, given)
+
+
+def _take_command(draft: Draft, by: Actor, given: Situation) -> None:
+    asked = given.rules.roles.get(draft.incident.severity, {})
+    role = next((role for role in given.rules.commanders if role in asked), None)
+    if role is None or by.person is None:
+        return
+    before = draft.incident.roles.get(role)
+    draft.add(RoleAssigned(at=given.now, by=by, role=role, person=by.person, before=before, reason="first to answer"))
+
+
+def set_stage(draft: Draft, command: SetStage, given: Situation) -> None:
+    """Move to another stage, by the table of what may follow what."""
+    refuse_ended(draft.incident)
+    before, after = draft.incident.stage, command.stage
+    if before is after:
+        return
+    if not may_follow(before, after):
+        ways = ", ".join(sorted(stage.value for stage in FOLLOWERS[before]))
+        remedy = "use resolve" if after is Stage.RESOLVED else f"from {before.value} go to {ways}"
+        raise Refused(
+            Reason.STAGE_NOT_REACHABLE,
+            f"{after.value} does not follow {before.value} by this command",
+            remedy,
+        )
+    draft.add(StageChanged(at=given.now, by=command.by, before=before, after=after))
+
+
+def assign_role(draft: Draft, command: AssignRole, given: Situation) -> None:
+    """Fill a role or hand it over (R4)."""
+    refuse_ended(draft.incident)
+    names = {role for roles in given.rules.roles.values() for role in roles}
+    _known("role", command.role, names, Reason.UNKNOWN_ROLE)
+    _known("person", command.person, given.rules.people, Reason.UNKNOWN_PERSON)
+    before = draft.incident.roles.get(command.role)
+    if before == command.person:
+        return
+    draft.add(
+        RoleAssigned(
+            at=given.now,
+            by=command.by,
+            role=command.role,
+            person=command.person,
+            before=before,
+            reason=command.reason,
+        )
+    )
+
+
+def _repeated(incident: Incident, by: Actor, where: str, text: str, given: Situation) -> bool:
+    said = incident.said
+    return (
+        said is not None
+        and (said.by, said.where, said.text) == (by.person, where, text)
+        and given.now - said.at <= REPEAT_WITHIN
+    )
+
+
+def add_note(draft: Draft, command: AddNote, given: Situation) -> None:
+    """Write a note down."""
+    text = known_text("note", command.text)
+    if not _repeated(draft.incident, command.by, "note", text, given):
+        draft.add(NoteAdded(at=given.now, by=command.by, text=text))
+
+
+def add_component(draft: Draft, command: AddComponent, given: Situation) -> None:
+    """Note that another component is affected."""
+    refuse_ended(draft.incident)
+    _known("component", command.component, given.rules.components, Reason.UNKNOWN_COMPONENT)
+    if command.component not in draft.incident.components:
+        draft.add(ComponentAdded(at=given.now, by=command.by, component=command.component))
+
+
+def post_update(draft: Draft, command: PostUpdate, given: Situation) -> None:
+    """Note what an audience was told; sending it is the outbox's business."""
+    _known("audience", command.audience, given.rules.audiences, Reason.UNKNOWN_AUDIENCE)
+    text = known_text("update", command.text)
+    if not _repeated(draft.incident, command.by, command.audience, text, given):
+        draft.add(UpdatePosted(at=given.now, by=command.by, audience=command.audience, text=text))
+
+
+def record_mitigation(draft: Draft, command: RecordMitigation, given: Situation) -> None:
+    """Note what was done; the measurements will say whether it helped (M5)."""
+    refuse_ended(draft.incident)
+    what = known_text("mitigation", command.what)
+    if not _repeated(draft.incident, command.by, "mitigation", what, given):
+        draft.add(MitigationApplied(at=given.now, by=command.by, what=what))
+
+
+def raise_flag(draft: Draft, command: RaiseFlag, given: Situation) -> None:
+    """Note that something holds which the playbook escalates for (E1)."""
+    refuse_ended(draft.incident)
+    _known("flag", command.flag, given.rules.flags, Reason.UNKNOWN_FLAG)
+    if m.flagged(command.flag) not in draft.incident.marks:
+        draft.add(FlagRaised(at=given.now, by=command.by, flag=command.flag, reason=command.reason))
+
+
+def escalate(draft: Draft, command: Escalate, given: Situation) -> None:
+    """Call a level by hand."""
+    refuse_ended(draft.incident)
+    numbers = sorted(level.number for level in given.rules.levels)
+    if command.level not in numbers:
+        raise Refused(
+            Reason.UNKNOWN_LEVEL,
+            f"there is no level {command.level}",
+            f"choose one of {', '.join(map(str, numbers))}",
+        )
+    reason = command.reason or f"called by {command.by.person or command.by.via}"
+    raise_level(draft, command.level, None, given, reason)
+
+
+def reach_milestone(draft: Draft, command: ReachMilestone, given: Situation) -> None:
+    """Note a milestone once for each resolution (P1)."""
+    _known("milestone", command.milestone, given.rules.milestones, Reason.UNKNOWN_MILESTONE)
+    reached_at, resolved_at = draft.incident.at(m.milestone(command.milestone)), draft.incident.at(m.RESOLVED)
+    if reached_at is None or (resolved_at is not None and reached_at < resolved_at):
+        draft.add(MilestoneReached(at=given.now, by=command.by, milestone=command.milestone, text=command.text))
