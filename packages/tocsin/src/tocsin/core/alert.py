@@ -1,8 +1,8 @@
 """Alerts: what the watched system says is wrong, seen through notifications that repeat, overtake and get lost.
 
-`observe` is the whole of it: what was known of an alert and what is now said about it go in, what is known after it
-and what that means for an incident come out. A repeated notification changes nothing, one that was overtaken is passed over,
-an alert that comes and goes is held as firing until it has been quiet, and a silenced one is looked at again.
+`observe` is the whole of it: what was known of an alert and what is now said about it go in; what is known then, and
+what that means for an incident, come out. A repeated notification changes nothing, one that was overtaken is passed over, an
+alert that comes and goes is held as firing until it has been quiet, and a silenced one is looked at again.
 """
 
 import re
@@ -44,8 +44,6 @@ class Observation(msgspec.Struct, frozen=True):
     started_at: Instant | None = None
     ended_at: Instant | None = None
     answers: Answers | None = None
-    beats: str = ""
-    """If set, this is no alert but a sign of life of the heartbeat so named."""
 
 
 class Classified(msgspec.Struct, frozen=True):

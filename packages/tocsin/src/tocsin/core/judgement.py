@@ -15,6 +15,7 @@ from tocsin.core.commands import (
     SetSeverity,
     Situation,
 )
+from tocsin.core.deadlines import deadlines
 from tocsin.core.draft import Draft
 from tocsin.core.escalation import people
 from tocsin.core.events import (
@@ -36,6 +37,7 @@ from tocsin.core.ids import PersonId, Severity
 from tocsin.core.incident import Incident
 from tocsin.core.limits import SAMPLES_PER_MEASUREMENT
 from tocsin.core.objectives import failing, verdict
+from tocsin.core.rules import JudgeMitigation
 from tocsin.core.stages import Stage
 
 
@@ -153,7 +155,7 @@ def record_measurement(draft: Draft, command: RecordMeasurement, given: Situatio
     found, because = _found(command, incident)
     watching = incident.stage is Stage.MONITORING
     began_at = _window(incident, found, given) if watching else None
-    if not (watching or _awaits_judgement(incident) or found != incident.verdict):
+    if not (watching or _awaits_judgement(incident, given) or found != incident.verdict):
         return
     if incident.measured_at == given.now and incident.samples == command.samples:
         return  # The same measurement told twice.
@@ -184,9 +186,10 @@ def _window(incident: Incident, found: Verdict, given: Situation) -> Instant | N
     return incident.window_began_at if unbroken and incident.window_began_at else given.now
 
 
-def _awaits_judgement(incident: Incident) -> bool:
-    mitigated_at, judged_at = incident.at(m.MITIGATED), incident.at(m.JUDGED)
-    return mitigated_at is not None and (judged_at is None or judged_at < mitigated_at)
+def _awaits_judgement(incident: Incident, given: Situation) -> bool:
+    return m.MITIGATED in incident.marks and any(
+        JudgeMitigation() in deadline.rule.then for deadline in deadlines(given.rules, incident)
+    )
 
 
 def resolve(draft: Draft, command: Resolve, given: Situation) -> None:

@@ -72,3 +72,6 @@ REPEAT_WITHIN: Final = TimeDelta(minutes=1)
 
 SILENCED_RECHECK_EVERY: Final = TimeDelta(seconds=60)
 """How soon an alert comes back after its silence was ended early or withdrawn."""
+
+INCIDENTS_WATCHED: Final = 1_000
+"""Open incidents, newest first, that are told what was measured. More open ones than this are one storm."""

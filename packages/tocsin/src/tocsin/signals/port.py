@@ -21,8 +21,11 @@ class Unreadable(Exception):  # noqa: N818 - the sender's mistake, not an error 
 class Decoder(Protocol):
     """Reads one kind of signal."""
 
-    def split(self, body: bytes) -> tuple[bytes, ...]:
-        """Check a body as sent and cut it into parts small enough for one step of the intake."""
+    def split(self, body: bytes) -> tuple[tuple[bytes, int], ...]:
+        """Check a body as sent and cut it into parts small enough for one step of the intake.
+
+        Each part comes with the number of observations in it. Raises `Unreadable`.
+        """
         ...
 
     def observations(self, part: bytes) -> tuple[Observation, ...]:

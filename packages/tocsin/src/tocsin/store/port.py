@@ -64,12 +64,16 @@ class Append(msgspec.Struct, frozen=True):
     events: tuple[AnyEvent, ...]
 
 
+AttemptOutcome = Literal["accepted", "deferred", "rejected", "withdrawn"]
+
+
 class Attempt(msgspec.Struct, frozen=True):
     """One try at delivering an intent, and what came of it."""
 
     intent: IntentId
     at: Instant
-    outcome: Literal["accepted", "deferred", "rejected"]
+    outcome: AttemptOutcome
+    """``withdrawn``: it was answered, or the incident was resolved, before this attempt could be made."""
     detail: str
     """The receipt, or why not."""
     next_at: Instant | None
@@ -133,7 +137,8 @@ class LedgerEntry(msgspec.Struct, frozen=True):
 
     intent: Intent
     attempts: tuple[Attempt, ...]
-    state: Literal["waiting", "accepted", "dead"]
+    state: Literal["waiting", "accepted", "withdrawn", "dead"]
+    """How the last attempt left it: ``dead`` is a dead letter, given up after a refusal or too many delays."""
     next_at: Instant | None
 
 
@@ -156,6 +161,12 @@ class Counts(msgspec.Struct, frozen=True):
     unaccounted: int
     """Firing alerts with neither an incident nor a named suppression, incidents that are open and owe nothing, and
     intents that have neither an end nor a next attempt. Always 0, or something is broken."""
+
+
+def number_of(incident: IncidentId) -> int:
+    """Answer the number in an incident's id (``INC-42``: 42); 0 if there is none."""
+    number = incident.rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 class Store(Protocol):
@@ -252,6 +263,7 @@ class Store(Protocol):
 __all__ = [
     "Append",
     "Attempt",
+    "AttemptOutcome",
     "Beat",
     "Change",
     "Conflict",
@@ -266,4 +278,5 @@ __all__ = [
     "Store",
     "StoreUnavailable",
     "Token",
+    "number_of",
 ]

@@ -1,0 +1,64 @@
+"""The only place where time and chance come from."""
+
+import random
+import secrets
+from typing import Protocol
+
+from whenever import Instant
+
+from tocsin.core.ids import IncidentId, SignalId, SilenceId
+from tocsin.store.port import Store
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> Instant:
+        """Answer the present instant."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> Instant:
+        """Answer the present instant."""
+        return Instant.now()
+
+
+class Chance:
+    """Random choices and new ids. Under a seed they are the same every time."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._random = random.Random(secrets.randbits(64) if seed is None else seed)  # noqa: S311 - no secret is made of it.
+
+    def jitter(self) -> float:
+        """Answer a factor between 0.5 and 1.5, so that those who wait together do not come back together."""
+        return 0.5 + self._random.random()
+
+    def signal_id(self) -> SignalId:
+        """Make an id for an accepted signal."""
+        return SignalId(f"S{self._random.getrandbits(80):020x}")
+
+    def silence_id(self) -> SilenceId:
+        """Make an id for a silence."""
+        return SilenceId(f"SIL-{self._random.getrandbits(40):010x}")
+
+
+class Numbers:
+    """Gives incidents their numbers: INC-1, INC-2 …"""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._last: int | None = None
+
+    async def next(self) -> IncidentId:
+        """Answer the next id. Two nodes may answer the same one; the store refuses the second as a conflict."""
+        if self._last is None:
+            self._last = await self._store.last_number()
+        self._last += 1
+        return IncidentId(f"INC-{self._last}")
+
+    def forget(self) -> None:
+        """Ask the store again next time: somebody else may have given numbers too."""
+        self._last = None

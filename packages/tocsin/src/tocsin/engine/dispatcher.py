@@ -1,0 +1,146 @@
+"""The dispatcher: brings what the outbox holds to the channels, and what became of it back as commands.
+
+At least once, by lease: a message belongs to whoever claimed it until the lease runs out, so a dispatcher that dies in
+the middle is not missed for long. A page overtakes everything. An attempt is one attempt; whether to try again later or
+by another method is written down before it is done.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from msgspec.structs import replace
+from whenever import Instant, TimeDelta
+
+from tocsin.channels.port import Accepted, Channel, Deferred, DeliveryKey, Outcome, Rejected
+from tocsin.core.commands import RecordDelivery
+from tocsin.core.ids import ChannelName
+from tocsin.core.limits import (
+    BACKOFF_FIRST,
+    BACKOFF_MAX,
+    DELIVERIES_AT_ONCE,
+    DELIVERIES_PER_STEP,
+    DELIVERY_LEASE,
+)
+from tocsin.core.messages import Intent, Message, MessageKind
+from tocsin.engine.clock import Chance, Clock
+from tocsin.engine.handler import Handler
+from tocsin.engine.pace import Paces
+from tocsin.engine.telemetry import Telemetry
+from tocsin.store.port import Attempt, AttemptOutcome, Change, Store
+
+SignLink = Callable[[Intent, Instant], str]
+"""Makes the signed link by which the receiver of a page acknowledges it."""
+
+
+class Dispatcher:
+    """Empties the outbox."""
+
+    def __init__(
+        self,
+        store: Store,
+        handler: Handler,
+        channels: Mapping[ChannelName, Channel],
+        sign_link: SignLink,
+        clock: Clock,
+        chance: Chance,
+        telemetry: Telemetry,
+    ) -> None:
+        self._store = store
+        self._handler = handler
+        self._channels = channels
+        self._sign_link = sign_link
+        self._clock = clock
+        self._chance = chance
+        self._telemetry = telemetry
+        self._paces = Paces({name: channel.pace for name, channel in channels.items()})
+        self._under_way: set[asyncio.Task[None]] = set()
+        self.rung: Callable[[], None] = lambda: None
+        """Called when an attempt ends, so that whoever sleeps looks again."""
+
+    async def step(self, now: Instant) -> Instant | None:
+        """Begin as many attempts as there is room for; answer when the next one is due."""
+        room = min(DELIVERIES_PER_STEP, DELIVERIES_AT_ONCE - len(self._under_way))
+        if room <= 0:
+            return None  # An attempt that ends will ring.
+        claimed = await self._store.claim(now, now + DELIVERY_LEASE, room, self._paces.room(now))
+        self._paces.took(Counter(intent.channel for intent, _ in claimed), now)
+        for intent, tries in claimed:
+            task = asyncio.create_task(self._attempt(intent, tries))
+            self._under_way.add(task)
+            task.add_done_callback(self._ended)
+        if claimed:
+            return now
+        following = await self._store.next_delivery_at()
+        return self._paces.open_at(now) if following is not None and following <= now else following
+
+    async def settle(self) -> None:
+        """Wait until no attempt is under way."""
+        while self._under_way:
+            await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            # The lease runs out and the message is due again: nothing is lost by an attempt that broke.
+            self._telemetry.fault("dispatcher", fault, task.get_name())
+        self.rung()
+
+    async def _attempt(self, intent: Intent, tries: int) -> None:
+        if await self._pointless(intent):
+            await self._end(intent, "withdrawn", "answered before this attempt")
+            return
+        outcome = await self._deliver(intent)
+        now = self._clock.now()
+        self._telemetry.deliveries.labels(intent.channel, type(outcome).__name__.lower()).inc()
+        match outcome:
+            case Accepted(receipt):
+                if intent.message.kind is MessageKind.PAGE:
+                    self._telemetry.handover.observe(max(0.0, (now - intent.created_at).total("seconds")))
+                await self._end(intent, "accepted", receipt)
+            case Deferred(why, wait) if (next_at := self._next_at(now, tries, wait)) < intent.give_up_at:
+                await self._store.commit(Change(attempts=(Attempt(intent.id, now, "deferred", why, next_at),)))
+            case Deferred(why, _):
+                await self._end(intent, "deferred", why)
+            case Rejected(why):
+                await self._end(intent, "rejected", why)
+
+    async def _pointless(self, intent: Intent) -> bool:
+        """Tell whether a page was answered, or its incident resolved, while it waited."""
+        if intent.page is None or intent.message.kind is not MessageKind.PAGE:
+            return False
+        incident = await self._handler.load(intent.incident)
+        return incident is not None and intent.page not in incident.pages
+
+    async def _deliver(self, intent: Intent) -> Outcome:
+        channel = self._channels.get(intent.channel)
+        if channel is None:
+            return Rejected(f'channel "{intent.channel}" is not configured')
+        try:
+            return await channel.deliver(self._addressed(intent), intent.address, DeliveryKey(intent.id))
+        except Exception as fault:  # A channel that breaks its promise must not cost a page.
+            self._telemetry.fault("channel", fault, intent.id)
+            return Deferred(f"fault in channel {intent.channel}: {type(fault).__name__}")
+
+    def _addressed(self, intent: Intent) -> Message:
+        if intent.message.kind is not MessageKind.PAGE or intent.person is None:
+            return intent.message
+        return replace(intent.message, acknowledge_url=self._sign_link(intent, self._clock.now()))
+
+    def _next_at(self, now: Instant, tries: int, wait: TimeDelta | None) -> Instant:
+        backoff: TimeDelta = min(BACKOFF_FIRST * 2 ** min(tries, 16), BACKOFF_MAX)
+        wanted: TimeDelta = max(backoff * self._chance.jitter(), wait or TimeDelta.ZERO)
+        return now + wanted
+
+    async def _end(self, intent: Intent, outcome: AttemptOutcome, detail: str) -> None:
+        """Write the end of an intent, and tell the incident where it must know."""
+        now = self._clock.now()
+        attempt = Attempt(intent.id, now, outcome, detail, None)
+        failed = outcome in ("rejected", "deferred")
+        if not failed and (intent.page is None or outcome == "withdrawn"):
+            await self._store.commit(Change(attempts=(attempt,)))
+            return
+        command = RecordDelivery(
+            page=intent.page, method=intent.method, receipt="" if failed else detail, why=detail if failed else ""
+        )
+        await self._handler.handle(intent.incident, command, now, attempts=(attempt,))

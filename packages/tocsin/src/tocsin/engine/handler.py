@@ -1,0 +1,162 @@
+"""The way of every command: fold the timeline, decide, write events, wake-up and messages in one transaction.
+
+If somebody else wrote to the same incident first, nothing is kept and the decision is made anew on what they wrote. A
+decision is a pure function, so making it twice costs nothing but time.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from weakref import WeakValueDictionary
+
+import msgspec
+from whenever import Instant
+
+from tocsin.core import marks as m
+from tocsin.core.commands import AnyCommand, Situation, Tick
+from tocsin.core.deadlines import next_due_at
+from tocsin.core.decide import decide
+from tocsin.core.events import AnyEvent
+from tocsin.core.ids import IncidentId
+from tocsin.core.incident import Incident, fold
+from tocsin.core.judgement import commander
+from tocsin.core.limits import CONFLICTS_MAX, INCIDENTS_CACHED
+from tocsin.core.messages import Intent
+from tocsin.core.notifications import intents
+from tocsin.engine.playbooks import Playbooks
+from tocsin.engine.telemetry import Telemetry
+from tocsin.store.port import Append, Attempt, Change, Conflict, Headline, Store
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What was decided on one incident, ready to be written."""
+
+    incident: Incident
+    events: tuple[AnyEvent, ...]
+    append: Append
+    intents: tuple[Intent, ...]
+
+
+class Handler:
+    """Brings commands to incidents."""
+
+    def __init__(self, store: Store, playbooks: Playbooks, telemetry: Telemetry) -> None:
+        self._store = store
+        self.playbooks = playbooks
+        self._telemetry = telemetry
+        self._cache: OrderedDict[IncidentId, Incident] = OrderedDict()
+        self._locks: WeakValueDictionary[IncidentId, asyncio.Lock] = WeakValueDictionary()
+
+    async def handle(
+        self, incident_id: IncidentId, command: AnyCommand, now: Instant, attempts: tuple[Attempt, ...] = ()
+    ) -> tuple[AnyEvent, ...]:
+        """Carry a command out and answer what followed; ``attempts`` are kept in the same transaction.
+
+        Raises `Refused` if the command cannot be, `StoreUnavailable` if nothing can be kept.
+        """
+        async with self.holding((incident_id,)):
+            for _ in range(CONFLICTS_MAX):
+                decision = await self.prepare(incident_id, (command,), now)
+                if not decision.events and not attempts and not isinstance(command, Tick):
+                    return ()  # A tick without events still has the next wake-up to write down.
+                try:
+                    await self.commit((decision,), Change(attempts=attempts))
+                except Conflict:
+                    continue
+                return decision.events
+        raise Conflict(f"{incident_id} was written to by others {CONFLICTS_MAX} times in a row")
+
+    async def prepare(self, incident_id: IncidentId, commands: Sequence[AnyCommand], now: Instant) -> Decision:
+        """Decide one or more commands on an incident, without writing anything."""
+        before = await self.load(incident_id)
+        return await self._decided(before, before, (), commands, now)
+
+    async def extend(self, decision: Decision, command: AnyCommand, now: Instant) -> Decision:
+        """Decide one command more on what a decision that is not written yet leaves."""
+        before = await self.load(decision.incident.id)
+        return await self._decided(before, decision.incident, decision.events, (command,), now)
+
+    async def _decided(
+        self,
+        before: Incident | None,
+        incident: Incident | None,
+        events: tuple[AnyEvent, ...],
+        commands: Sequence[AnyCommand],
+        now: Instant,
+    ) -> Decision:
+        given = await self.playbooks.situation(before, now)
+        for command in commands:
+            more = decide(incident, command, given)
+            incident = fold(incident, more)
+            events = (*events, *more)
+        assert incident is not None, "a decision that was not refused leaves an incident"
+        append = Append(headline(incident, given), before.size if before else 0, events)
+        return Decision(incident, events, append, intents(before, events, given))
+
+    async def commit(self, decisions: Sequence[Decision], change: Change) -> None:
+        """Write decisions together with whatever else belongs to the same step. Raises `Conflict`."""
+        whole = msgspec.structs.replace(
+            change,
+            appends=tuple(decision.append for decision in decisions),
+            intents=tuple(intent for decision in decisions for intent in decision.intents),
+        )
+        try:
+            await self._store.commit(whole)
+        except Exception:
+            self.forget(decision.incident.id for decision in decisions)
+            raise
+        for decision in decisions:
+            self._remember(decision.incident)
+            self._telemetry.happened(decision.incident, decision.events)
+
+    @asynccontextmanager
+    async def holding(self, incidents: Iterable[IncidentId]) -> AsyncIterator[None]:
+        """Keep others of this process from deciding on the same incidents meanwhile; spares conflicts, no more."""
+        async with AsyncExitStack() as stack:
+            for incident in sorted(set(incidents)):  # One order for all, or two could wait for each other.
+                lock = self._locks.setdefault(incident, asyncio.Lock())
+                await stack.enter_async_context(lock)
+            yield
+
+    async def load(self, incident_id: IncidentId) -> Incident | None:
+        """Fold an incident, or take it from the cache."""
+        cached = self._cache.get(incident_id)
+        if cached is not None:
+            self._cache.move_to_end(incident_id)
+            return cached
+        incident = fold(None, await self._store.timeline(incident_id))
+        if incident is not None:
+            self._remember(incident)
+        return incident
+
+    def forget(self, incidents: Iterable[IncidentId]) -> None:
+        """Fold these anew next time: what is cached may be behind the store."""
+        for incident in incidents:
+            self._cache.pop(incident, None)
+
+    def _remember(self, incident: Incident) -> None:
+        self._cache[incident.id] = incident
+        self._cache.move_to_end(incident.id)
+        while len(self._cache) > INCIDENTS_CACHED:
+            self._cache.popitem(last=False)
+
+
+def headline(incident: Incident, given: Situation) -> Headline:
+    """Sum an incident up for lists and wake-ups."""
+    opened_at = incident.at(m.OPENED)
+    assert opened_at is not None, "a declared incident is opened"
+    return Headline(
+        id=incident.id,
+        title=incident.title,
+        severity=incident.severity,
+        stage=incident.stage,
+        components=incident.components,
+        group_key=incident.group_key,
+        opened_at=opened_at,
+        resolved_at=incident.at(m.RESOLVED),
+        closed=incident.closed,
+        acknowledged=incident.acknowledged,
+        commander=commander(incident, given),
+        next_due_at=next_due_at(given.rules, incident),
+    )

@@ -1,0 +1,235 @@
+"""What people ask: how an incident stands, what is due in it, who is on call, what became of a page."""
+
+from collections.abc import Mapping
+
+import msgspec
+from whenever import Instant
+
+from tocsin.core import marks as m
+from tocsin.core.alert import Alert
+from tocsin.core.deadlines import deadlines
+from tocsin.core.escalation import describe
+from tocsin.core.events import AnyEvent, Sample
+from tocsin.core.ids import ComponentId, IncidentId, PersonId, RoleName, RotationId, RuleId, Severity
+from tocsin.core.incident import Incident
+from tocsin.core.judgement import commander, unproven
+from tocsin.core.narration import clause_of, narrate
+from tocsin.core.oncall import duty
+from tocsin.core.rules import RuleKind
+from tocsin.core.scorecard import Promise, promises
+from tocsin.core.stages import Stage
+from tocsin.engine.handler import Handler
+from tocsin.store.port import Headline, LedgerEntry, Store
+
+
+class Due(msgspec.Struct, frozen=True):
+    """Something owed in an incident."""
+
+    rule: RuleId
+    clause: str
+    title: str
+    kind: RuleKind
+    owner: str
+    due_at: Instant
+    in_s: float
+    """Seconds from now; negative when overdue."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One entry of a timeline, ready to be read."""
+
+    number: int
+    at: Instant
+    clause: str
+    text: str
+    event: AnyEvent
+
+
+class View(msgspec.Struct, frozen=True):
+    """An incident as a responder needs it."""
+
+    id: IncidentId
+    title: str
+    description: str
+    severity: Severity
+    stage: Stage
+    components: tuple[ComponentId, ...]
+    level: int
+    acknowledged: bool
+    closed: bool
+    commander: str
+    roles: Mapping[RoleName, PersonId]
+    responders: tuple[PersonId, ...]
+    waiting_for: tuple[PersonId, ...]
+    """Who was paged and has not answered."""
+    detected_at: Instant | None
+    opened_at: Instant | None
+    resolved_at: Instant | None
+    firing: int
+    because: str
+    clause: str
+    verdict: str
+    samples: tuple[Sample, ...]
+    window_began_at: Instant | None
+    resolvable: bool
+    unproven: str
+    """What is still missing before it may be called resolved."""
+    next_action: str
+    """The most pressing thing owed, in a sentence."""
+    playbook: str
+    size: int
+    """How many events it has: its version."""
+
+
+class OnCall(msgspec.Struct, frozen=True):
+    """Who is on call in one rotation at an instant."""
+
+    rotation: RotationId
+    name: str
+    person: PersonId | None
+    person_name: str
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """What became of every alert and every message of an incident."""
+
+    alerts: tuple[Alert, ...]
+    messages: tuple[LedgerEntry, ...]
+    unaccounted: int
+
+
+class Queries:
+    """Reads; never writes."""
+
+    def __init__(self, store: Store, handler: Handler) -> None:
+        self._store = store
+        self._handler = handler
+
+    async def headlines(self, *, open_only: bool, before: IncidentId | None, limit: int) -> tuple[Headline, ...]:
+        """List incidents, newest first."""
+        return await self._store.headlines(open_only=open_only, before=before, limit=limit)
+
+    async def view(self, incident_id: IncidentId, now: Instant) -> View | None:
+        """Answer how an incident stands."""
+        incident = await self._handler.load(incident_id)
+        if incident is None:
+            return None
+        given = await self._handler.playbooks.situation(incident, now)
+        due = await self.due(incident_id, now)
+        missing = unproven(incident, given)
+        return _view(incident, due or (), missing, commander(incident, given))
+
+    async def due(self, incident_id: IncidentId, now: Instant) -> tuple[Due, ...] | None:
+        """Answer what is owed in an incident, soonest first."""
+        incident = await self._handler.load(incident_id)
+        if incident is None:
+            return None
+        rules = await self._handler.playbooks.of(incident)
+        return tuple(
+            Due(
+                rule=each.rule.id,
+                clause=each.rule.clause,
+                title=each.rule.title,
+                kind=each.rule.kind,
+                owner=describe(each.rule.owner) if each.rule.owner else "Tocsin",
+                due_at=each.due_at,
+                in_s=(each.due_at - now).total("seconds"),
+            )
+            for each in deadlines(rules, incident)
+        )
+
+    async def promises(self, incident_id: IncidentId) -> tuple[Promise, ...] | None:
+        """Answer which targets were kept and which were missed."""
+        incident = await self._handler.load(incident_id)
+        if incident is None:
+            return None
+        rules = await self._handler.playbooks.of(incident)
+        return promises(rules, await self._store.timeline(incident_id))
+
+    async def timeline(self, incident_id: IncidentId, after: int, limit: int) -> tuple[Line, ...] | None:
+        """Answer an incident's timeline, readable."""
+        incident = await self._handler.load(incident_id)
+        if incident is None:
+            return None
+        rules = await self._handler.playbooks.of(incident)
+        events = await self._store.timeline(incident_id, after, limit)
+        return tuple(
+            Line(number, event.at, clause_of(event), narrate(event, rules), event)
+            for number, event in enumerate(events, after + 1)
+        )
+
+    async def ledger(self, incident_id: IncidentId) -> Ledger | None:
+        """Answer what became of every alert and every message of an incident."""
+        if await self._handler.load(incident_id) is None:
+            return None
+        alerts = await self._store.alerts_of(incident_id)
+        messages = await self._store.ledger(incident_id)
+        waiting = [entry for entry in messages if entry.state == "waiting" and entry.next_at is None]
+        return Ledger(alerts, messages, len(waiting))
+
+    def on_call(self, at: Instant) -> tuple[OnCall, ...]:
+        """Answer who is on call in every rotation."""
+        playbooks = self._handler.playbooks
+        rules = playbooks.current
+        now_on = duty(rules.rotations, at, playbooks.overrides)
+        return tuple(
+            OnCall(
+                rotation.id,
+                rotation.name or rotation.id,
+                now_on.get(rotation.id),
+                rules.people[now_on[rotation.id]].name if rotation.id in now_on else "nobody",
+            )
+            for rotation in rules.rotations.values()
+        )
+
+
+def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str) -> View:
+    return View(
+        id=incident.id,
+        title=incident.title,
+        description=incident.description,
+        severity=incident.severity,
+        stage=incident.stage,
+        components=incident.components,
+        level=incident.level,
+        acknowledged=incident.acknowledged,
+        closed=incident.closed,
+        commander=leader,
+        roles=incident.roles,
+        responders=incident.responders,
+        waiting_for=tuple(dict.fromkeys(page.person for page in incident.pages.values())),
+        detected_at=incident.at(m.DETECTED),
+        opened_at=incident.at(m.OPENED),
+        resolved_at=incident.at(m.RESOLVED),
+        firing=incident.firing,
+        because=incident.evidence.because,
+        clause=incident.evidence.clause,
+        verdict=incident.verdict or "not measured",
+        samples=incident.samples,
+        window_began_at=incident.window_began_at,
+        resolvable=not missing and not incident.resolved,
+        unproven="" if incident.resolved else missing,
+        next_action=_next_action(incident, due, missing),
+        playbook=incident.playbook_version,
+        size=incident.size,
+    )
+
+
+def _next_action(incident: Incident, due: tuple[Due, ...], missing: str) -> str:
+    if incident.resolved:
+        owed = next((each for each in due if each.owner != "Tocsin"), None)
+        return f"{owed.title}: {owed.owner}, {countdown(owed.in_s)}" if owed else "nothing is owed"
+    if not incident.acknowledged:
+        return "acknowledge it: nobody has it in hand"
+    if not missing:
+        return "resolve it: the objectives have held for the whole window"
+    owed = next((each for each in due if each.owner != "Tocsin"), None)
+    return f"{owed.title}: {owed.owner}, {countdown(owed.in_s)}" if owed else missing
+
+
+def countdown(seconds: float) -> str:
+    """Say how long until, or since, something is due."""
+    minutes, rest = divmod(int(abs(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    span = f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+    return f"due in {span}" if seconds >= 0 else f"overdue by {span}"

@@ -1,0 +1,144 @@
+"""The running engine: four loops, each calling its step when it is time to. This is the only file that sleeps."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from whenever import Instant, TimeDelta
+
+from tocsin.core.commands import AnyCommand
+from tocsin.core.events import AnyEvent, IncidentDeclared, StageChanged
+from tocsin.core.ids import IncidentId, SignalId
+from tocsin.core.rules import Rulebook
+from tocsin.engine.clock import Chance, Clock, Numbers
+from tocsin.engine.dispatcher import Dispatcher
+from tocsin.engine.handler import Handler
+from tocsin.engine.heartbeats import Heartbeats
+from tocsin.engine.intake import Intake
+from tocsin.engine.playbooks import Playbooks
+from tocsin.engine.reconciler import Reconciler
+from tocsin.engine.telemetry import Telemetry
+from tocsin.engine.watcher import Watcher
+from tocsin.store.port import Store, StoreUnavailable
+
+Step = Callable[[Instant], Awaitable[Instant | None]]
+
+_LOOKS_AT_LEAST_EVERY = TimeDelta(seconds=1)
+"""A bell that was not heard costs this much at most; also how fast a corrected clock is noticed."""
+
+_PAUSE_AFTER_FAULT = TimeDelta(milliseconds=250)
+
+
+class Engine:
+    """All the parts of one running Tocsin, and the doors through which the ways in reach them."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        chance: Chance,
+        numbers: Numbers,
+        playbooks: Playbooks,
+        handler: Handler,
+        heartbeats: Heartbeats,
+        intake: Intake,
+        reconciler: Reconciler,
+        dispatcher: Dispatcher,
+        watcher: Watcher | None,
+        telemetry: Telemetry,
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.chance = chance
+        self.numbers = numbers
+        self.playbooks = playbooks
+        self.handler = handler
+        self.heartbeats = heartbeats
+        self.intake = intake
+        self.reconciler = reconciler
+        self.dispatcher = dispatcher
+        self.watcher = watcher
+        self.telemetry = telemetry
+        self._bells: list[asyncio.Event] = []
+        self._stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        """Make the store know the playbook and read what the steps keep in memory."""
+        now = self.clock.now()
+        await self.playbooks.adopt(self.playbooks.current, now)
+        await self.playbooks.refresh_overrides(now)
+        await self.heartbeats.load(now)
+        self.dispatcher.rung = self.ring
+
+    async def accept(self, source: str, body: bytes) -> tuple[SignalId, ...]:
+        """Keep a signal; when this returns, the sender may be told so."""
+        signals = await self.intake.accept(source, body, self.clock.now())
+        self.ring()
+        return signals
+
+    async def handle(self, incident: IncidentId, command: AnyCommand) -> tuple[AnyEvent, ...]:
+        """Carry out a person's command now."""
+        events = await self.handler.handle(incident, command, self.clock.now())
+        if self.watcher and any(isinstance(event, IncidentDeclared | StageChanged) for event in events):
+            self.watcher.hurry()
+        if events:
+            self.ring()
+        return events
+
+    async def reload(self, rulebook: Rulebook) -> None:
+        """Put another version of the playbook in force for incidents yet to come."""
+        await self.playbooks.adopt(rulebook, self.clock.now())
+        await self.heartbeats.load(self.clock.now())
+        self.ring()
+
+    def ring(self) -> None:
+        """Wake every loop: something has changed."""
+        for bell in self._bells:
+            bell.set()
+
+    def stop(self) -> None:
+        """Ask the loops to end after the step they are in."""
+        self._stopping.set()
+        self.ring()
+
+    async def run(self) -> None:
+        """Step until `stop`, then let what is under way end."""
+        steps: dict[str, Step] = {
+            "intake": self.intake.step,
+            "reconciler": self.reconciler.step,
+            "dispatcher": self.dispatcher.step,
+        }
+        if self.watcher is not None:
+            steps["watcher"] = self.watcher.step
+        async with asyncio.TaskGroup() as loops:
+            for name, step in steps.items():
+                bell = asyncio.Event()
+                self._bells.append(bell)
+                loops.create_task(self._loop(name, step, bell))
+        await self.dispatcher.settle()
+
+    async def _loop(self, name: str, step: Step, bell: asyncio.Event) -> None:
+        while not self._stopping.is_set():
+            bell.clear()
+            now = self.clock.now()
+            try:
+                next_at = await step(now)
+            except StoreUnavailable as fault:
+                self.telemetry.fault(name, fault, "store")
+                next_at = now + _PAUSE_AFTER_FAULT
+            except Exception as fault:  # A step that fails is tried again: stopping to page is not an answer.
+                self.telemetry.fault(name, fault, "step")
+                next_at = now + _PAUSE_AFTER_FAULT
+            await self._sleep_until(next_at, bell)
+
+    async def _sleep_until(self, next_at: Instant | None, bell: asyncio.Event) -> None:
+        wait = _LOOKS_AT_LEAST_EVERY if next_at is None else min(next_at - self.clock.now(), _LOOKS_AT_LEAST_EVERY)
+        seconds = wait.total("seconds")
+        if seconds <= 0:
+            await asyncio.sleep(0)  # Others may go first; a step is bounded, but there may be many.
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await bell.wait()
+        except TimeoutError:
+            return
