@@ -199,7 +199,6 @@ class Reason(StrEnum):
     """Why a command was refused: a closed list, because each is a metric label and a problem type."""
 
     NOT_DECLARED = "not_declared"
-    ALREADY_DECLARED = "already_declared"
     INCIDENT_RESOLVED = "incident_resolved"
     INCIDENT_CLOSED = "incident_closed"
     NOT_RESOLVED = "not_resolved"

@@ -62,8 +62,8 @@ def carry_out(draft: Draft, rule: Rule, consequence: Consequence, given: Situati
         case RaiseLevel(number):
             raise_level(draft, number, rule, given, rule.title)
         case SoundAlarm():
-            draft.add(NobodyReachable(at=given.now, rule=rule.id))
-            _page_target(draft, Everybody(), (), rule, given)
+            draft.add(NobodyReachable(at=given.now, rule=rule.id, clause=rule.clause))
+            _page_target(draft, Everybody(), tuple(MethodKind), rule, given)
         case JudgeMitigation():
             draft.add(_judged(draft.incident, given))
         case Close():
@@ -77,8 +77,9 @@ def raise_level(draft: Draft, number: int, rule: Rule | None, given: Situation, 
     level = next((level for level in given.rules.levels if level.number == number), None)
     if level is None or draft.incident.level >= number:
         return
-    draft.add(LevelRaised(at=given.now, level=number, rule=rule.id if rule else None, reason=reason))
     clause = rule.clause if rule else level.clause
+    raised = LevelRaised(at=given.now, level=number, rule=rule.id if rule else None, reason=reason, clause=clause)
+    draft.add(raised)
     _page(
         draft,
         people(level.target, draft.incident, given),
@@ -146,7 +147,7 @@ def describe(target: Target) -> str:
 def _page_target(draft: Draft, target: Target, via: tuple[MethodKind, ...], rule: Rule, given: Situation) -> None:
     asked = people(target, draft.incident, given)
     if not asked:
-        draft.add(NobodyOnCall(at=given.now, rule=rule.id, target=describe(target)))
+        draft.add(NobodyOnCall(at=given.now, rule=rule.id, target=describe(target), clause=rule.clause))
     _page(draft, asked, via, rule, rule.title, given, rule.clause)
 
 
@@ -196,7 +197,7 @@ def _methods(person: Person | None, via: tuple[MethodKind, ...]) -> tuple[tuple[
 def _tell(draft: Draft, target: Target, via: tuple[MethodKind, ...], rule: Rule, text: str, given: Situation) -> None:
     asked = people(target, draft.incident, given)
     if not asked:
-        draft.add(NobodyOnCall(at=given.now, rule=rule.id, target=describe(target)))
+        draft.add(NobodyOnCall(at=given.now, rule=rule.id, target=describe(target), clause=rule.clause))
     for person in asked:
         first, _ = _methods(given.rules.people.get(person), via)
         draft.add(

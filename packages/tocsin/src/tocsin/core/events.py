@@ -163,6 +163,7 @@ class RoleAssigned(Event, frozen=True, kw_only=True, tag="role_assigned"):
     person: PersonId
     before: PersonId | None = None
     reason: str = ""
+    clause: str = "R1"
 
 
 class NoteAdded(Event, frozen=True, kw_only=True, tag="note_added"):
@@ -212,6 +213,7 @@ class LevelRaised(Event, frozen=True, kw_only=True, tag="level_raised"):
     level: int
     rule: RuleId | None = None
     reason: str = ""
+    clause: str = ""
 
 
 class StepTaken(Event, frozen=True, kw_only=True, tag="step_taken"):
@@ -305,12 +307,14 @@ class NobodyOnCall(Event, frozen=True, kw_only=True, tag="nobody_on_call"):
 
     rule: RuleId
     target: str
+    clause: str = ""
 
 
 class NobodyReachable(Event, frozen=True, kw_only=True, tag="nobody_reachable"):
     """The whole ladder was asked in vain: an alarm of its own (E4)."""
 
     rule: RuleId
+    clause: str = ""
 
 
 class ObjectivesMeasured(Event, frozen=True, kw_only=True, tag="objectives_measured"):

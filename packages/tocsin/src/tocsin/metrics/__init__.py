@@ -1,1 +1,1 @@
-"""."""
+"""How the watched system is asked how it is doing."""

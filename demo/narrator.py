@@ -1,0 +1,71 @@
+"""The narrator: tells the story in the terminal, each entry of the timeline with the clause by which it happened."""
+
+from collections import Counter
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_STYLES = {
+    "incident_declared": "bold red",
+    "severity_raised": "bold red",
+    "person_paged": "yellow",
+    "acknowledged": "bold green",
+    "deadline_missed": "magenta",
+    "mitigation_judged": "bold cyan",
+    "incident_resolved": "bold green",
+    "nobody_reachable": "bold red",
+}
+_QUIET = {"step_taken", "page_delivered", "audience_told"}
+"""Entries that only repeat what another one says; they are in the timeline all the same."""
+
+
+class Narrator:
+    """Writes to a terminal, or plainly to a file."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def chapter(self, title: str) -> None:
+        """Begin a part of the story."""
+        self._console.print()
+        self._console.rule(Text(title, style="bold"), align="left", style="dim")
+
+    def say(self, text: str) -> None:
+        """Say what the stage does."""
+        self._console.print(Text("           ") + Text(text, style="italic"))
+
+    def ring(self, person: str, subject: str) -> None:
+        """Say that a phone rings."""
+        self._console.print(Text("           ") + Text(f"☎ the phone of {person} rings: {subject}", style="dim"))
+
+    def line(self, line: dict[str, Any]) -> None:
+        """Tell one entry of the timeline."""
+        kind = line["event"]["type"]
+        if kind in _QUIET:
+            return
+        at, clause = line["at"][11:19], line["clause"] or ""
+        text = Text(f"  {at} ", style="dim") + Text(f"{clause:<5}", style="blue")
+        self._console.print(text + Text(line["text"], style=_STYLES.get(kind, "")), soft_wrap=True)
+
+    def promises(self, promises: list[dict[str, Any]], speed: int) -> None:
+        """Show what was kept and what was missed."""
+        table = Table("clause", "promise", "", box=None, pad_edge=True)
+        for promise in promises:
+            if promise["state"] == "open":
+                continue
+            kept = promise["state"] == "kept"
+            rounds = f", {promise['rounds']} times" if promise["rounds"] else ""
+            verdict = Text("kept", style="green") if kept else Text(f"missed{rounds}", style="magenta")
+            table.add_row(promise["clause"], promise["title"], verdict)
+        self._console.print(table)
+        counts = Counter(promise["state"] for promise in promises)
+        later = f"; {counts['open']} owed later (the post-mortem)" if counts["open"] else ""
+        self.say(f"At {speed} times the speed: {counts['kept']} kept, {counts['missed']} missed{later}.")
+
+    def ledger(self, ledger: dict[str, Any]) -> None:
+        """Show what became of every message."""
+        states = Counter((entry["intent"]["message"]["kind"], entry["state"]) for entry in ledger["messages"])
+        told = ", ".join(f"{count} {kind}s {state}" for (kind, state), count in sorted(states.items()))
+        self.say(f"Every message accounted for: {told}.")
