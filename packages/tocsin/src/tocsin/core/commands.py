@@ -136,6 +136,10 @@ class RecordDelivery(Command, frozen=True, kw_only=True, tag="record_delivery"):
 
     page: PageId | None
     method: Method
+    person: PersonId | None = None
+    """Whom it was for; None for an audience."""
+    text: str = ""
+    """What it said, should it have to be said again by another method."""
     receipt: str = ""
     why: str = ""
     """Set when it was given up."""

@@ -217,14 +217,7 @@ def record_delivery(draft: Draft, command: RecordDelivery, given: Situation) -> 
     """Note what became of a message, and go on to the next method where it failed."""
     if command.page is None:
         if command.why:
-            draft.add(
-                NotificationFailed(
-                    at=given.now,
-                    address=command.method.address,
-                    channel=command.method.channel,
-                    why=command.why,
-                )
-            )
+            _notice_failed(draft, command, given)
         return
     page = draft.incident.pages.get(command.page)
     if page is None or command.method not in page.trying:
@@ -234,6 +227,18 @@ def record_delivery(draft: Draft, command: RecordDelivery, given: Situation) -> 
             draft.add(PageDelivered(at=given.now, page=page.page, method=command.method, receipt=command.receipt))
         return
     _attempt_failed(draft, page, command, given)
+
+
+def _notice_failed(draft: Draft, command: RecordDelivery, given: Situation) -> None:
+    """Note the failure, and say it again by the person's next method, if there is one."""
+    failed = command.method
+    draft.add(NotificationFailed(at=given.now, address=failed.address, channel=failed.channel, why=command.why))
+    person = given.rules.people.get(command.person) if command.person else None
+    if person is None or failed not in person.methods:
+        return
+    following = person.methods[person.methods.index(failed) + 1 :][:1]
+    if following:
+        draft.add(PersonTold(at=given.now, person=person.id, rule=None, text=command.text, methods=following))
 
 
 def _attempt_failed(draft: Draft, page: OpenPage, command: RecordDelivery, given: Situation) -> None:

@@ -141,6 +141,11 @@ class Dispatcher:
             await self._store.commit(Change(attempts=(attempt,)))
             return
         command = RecordDelivery(
-            page=intent.page, method=intent.method, receipt="" if failed else detail, why=detail if failed else ""
+            page=intent.page,
+            method=intent.method,
+            person=intent.person,
+            text=intent.message.text,
+            receipt="" if failed else detail,
+            why=detail if failed else "",
         )
         await self._handler.handle(intent.incident, command, now, attempts=(attempt,))

@@ -6,7 +6,7 @@ decision is a pure function, so making it twice costs nothing but time.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
@@ -47,6 +47,8 @@ class Handler:
         self._telemetry = telemetry
         self._cache: OrderedDict[IncidentId, Incident] = OrderedDict()
         self._locks: WeakValueDictionary[IncidentId, asyncio.Lock] = WeakValueDictionary()
+        self.rung: Callable[[], None] = lambda: None
+        """Called when something was written, so that whoever owes what follows looks at once."""
 
     async def handle(
         self, incident_id: IncidentId, command: AnyCommand, now: Instant, attempts: tuple[Attempt, ...] = ()
@@ -108,7 +110,8 @@ class Handler:
             raise
         for decision in decisions:
             self._remember(decision.incident)
-            self._telemetry.happened(decision.incident, decision.events)
+            self._telemetry.happened(decision.events)
+        self.rung()
 
     @asynccontextmanager
     async def holding(self, incidents: Iterable[IncidentId]) -> AsyncIterator[None]:

@@ -69,6 +69,7 @@ class Engine:
         await self.playbooks.refresh_overrides(now)
         await self.heartbeats.load(now)
         self.dispatcher.rung = self.ring
+        self.handler.rung = self.ring
 
     async def accept(self, source: str, body: bytes) -> tuple[SignalId, ...]:
         """Keep a signal; when this returns, the sender may be told so."""

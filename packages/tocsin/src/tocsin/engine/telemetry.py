@@ -7,7 +7,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from whenever import Instant
 
 from tocsin.core.events import AnyEvent, DeadlineMissed, StepTaken
-from tocsin.core.incident import Incident
 from tocsin.store.port import Counts
 
 _log = logging.getLogger("tocsin.engine")
@@ -45,7 +44,7 @@ class Telemetry:
     def _histogram(self, name: str, what: str) -> Histogram:
         return Histogram(name, what, buckets=_LATENESS_EDGES, registry=self.registry)
 
-    def happened(self, incident: Incident, events: Iterable[AnyEvent]) -> None:
+    def happened(self, events: Iterable[AnyEvent]) -> None:
         """Count what was written to a timeline."""
         for event in events:
             self.events.labels(type(event).__name__).inc()
