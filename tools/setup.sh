@@ -54,5 +54,5 @@ make_uv() {
 
 uv=$(find_uv) || uv=$(make_uv)
 [ -x .venv/bin/python ] || "$uv" venv --quiet --python "$python" .venv
-"$uv" pip install --quiet --python .venv/bin/python --require-hashes -r requirements.lock
+"$uv" pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements.lock
 "$uv" pip install --quiet --python .venv/bin/python --no-deps -e packages/tocsin -e packages/agentic-flow

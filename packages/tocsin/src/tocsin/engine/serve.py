@@ -59,7 +59,7 @@ class Engine:
         self.dispatcher = dispatcher
         self.watcher = watcher
         self.telemetry = telemetry
-        self._bells: list[asyncio.Event] = []
+        self._bells: dict[str, asyncio.Event] = {}
         self._stopping = asyncio.Event()
 
     async def start(self) -> None:
@@ -74,7 +74,7 @@ class Engine:
     async def accept(self, source: str, body: bytes) -> tuple[SignalId, ...]:
         """Keep a signal; when this returns, the sender may be told so."""
         signals = await self.intake.accept(source, body, self.clock.now())
-        self.ring()
+        self.ring("intake")
         return signals
 
     async def handle(self, incident: IncidentId, command: AnyCommand) -> tuple[AnyEvent, ...]:
@@ -92,10 +92,11 @@ class Engine:
         await self.heartbeats.load(self.clock.now())
         self.ring()
 
-    def ring(self) -> None:
-        """Wake every loop: something has changed."""
-        for bell in self._bells:
-            bell.set()
+    def ring(self, *names: str) -> None:
+        """Wake these loops, or all of them: something has changed."""
+        for name in names or self._bells:
+            if name in self._bells:
+                self._bells[name].set()
 
     def stop(self) -> None:
         """Ask the loops to end after the step they are in."""
@@ -113,8 +114,7 @@ class Engine:
             steps["watcher"] = self.watcher.step
         async with asyncio.TaskGroup() as loops:
             for name, step in steps.items():
-                bell = asyncio.Event()
-                self._bells.append(bell)
+                bell = self._bells[name] = asyncio.Event()
                 loops.create_task(self._loop(name, step, bell))
         await self.dispatcher.settle()
 

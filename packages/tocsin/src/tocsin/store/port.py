@@ -19,11 +19,11 @@ from tocsin.core.rules import Override
 from tocsin.core.stages import Stage
 
 
-class Conflict(Exception):  # noqa: N818 - an answer of the store, not an error of ours.
+class Conflict(Exception):
     """Somebody else wrote to the same incident first. Nothing of the change was kept."""
 
 
-class StoreUnavailable(Exception):  # noqa: N818
+class StoreUnavailable(Exception):
     """The store cannot keep anything now. Nothing of the change was kept, or it is not known: repeating is safe."""
 
 
@@ -175,7 +175,10 @@ class Store(Protocol):
     async def commit(self, change: Change) -> None:
         """Keep a change, durably. Raises `Conflict` or `StoreUnavailable`, and then has kept nothing of it.
 
-        Signals, intents and attempts that are known already by their ids are passed over: a retry is harmless.
+        Signals, intents and attempts that are known already by their ids are passed over: a retry is harmless. An
+        attempt is known by its intent and instant; a `Handled` and a playbook version once kept are never replaced;
+        alerts, silences, tokens and beats are: the last word counts. An intent that has ended stays ended, except that
+        a late "accepted" is believed of a dead one.
         """
         ...
 
@@ -183,7 +186,9 @@ class Store(Protocol):
         """Answer an incident's events after the first ``after``, in order; empty if there is no such incident."""
         ...
 
-    async def headline(self, incident: IncidentId) -> Headline | None: ...
+    async def headline(self, incident: IncidentId) -> Headline | None:
+        """Answer an incident's headline."""
+        ...
 
     async def headlines(
         self, *, open_only: bool = False, before: IncidentId | None = None, limit: int = 100
@@ -208,12 +213,19 @@ class Store(Protocol):
         ...
 
     async def inbox(self, limit_alerts: int) -> tuple[Signal, ...]:
-        """Answer the oldest signals not yet handled, at least one if there is any, up to so many alerts in all."""
+        """Answer the oldest signals not yet handled, at least one if there is any, up to so many alerts in all.
+
+        In order of arrival; a signal without alerts counts as one.
+        """
         ...
 
-    async def signal(self, signal: SignalId) -> SignalRecord | None: ...
+    async def signal(self, signal: SignalId) -> SignalRecord | None:
+        """Answer a signal and what became of it."""
+        ...
 
-    async def alerts(self, fingerprints: Sequence[AlertFingerprint]) -> Mapping[AlertFingerprint, Alert]: ...
+    async def alerts(self, fingerprints: Sequence[AlertFingerprint]) -> Mapping[AlertFingerprint, Alert]:
+        """Answer those of these alerts that are known."""
+        ...
 
     async def alerts_of(self, incident: IncidentId, limit: int = 1000) -> tuple[Alert, ...]:
         """Answer an incident's alerts, firing ones first, then the newest."""
@@ -227,7 +239,9 @@ class Store(Protocol):
         """Answer alerts whose ``recheck_at`` has come."""
         ...
 
-    async def next_recheck_at(self) -> Instant | None: ...
+    async def next_recheck_at(self) -> Instant | None:
+        """Answer when the next alert must be looked at again."""
+        ...
 
     async def claim(
         self, now: Instant, lease_until: Instant, limit: int, busy: Mapping[str, int]
@@ -236,28 +250,45 @@ class Store(Protocol):
 
         ``busy`` names channels and how many messages of each may be taken at most; a channel not named is free.
         A lease that runs out makes its message due again: its dispatcher died, and at least once is the promise.
+        Until then the end of the lease counts as the message's next attempt.
         """
         ...
 
-    async def next_delivery_at(self) -> Instant | None: ...
+    async def next_delivery_at(self) -> Instant | None:
+        """Answer when the next message wants to be delivered, or the next lease runs out."""
+        ...
 
     async def ledger(self, incident: IncidentId) -> tuple[LedgerEntry, ...]:
         """Answer every obligation to reach somebody in an incident, in the order in which they arose."""
         ...
 
-    async def silences(self, ending_after: Instant | None = None) -> tuple[Silence, ...]: ...
+    async def silences(self, ending_after: Instant | None = None) -> tuple[Silence, ...]:
+        """Answer all silences, or those not over by an instant; one that was ended early is over from then on."""
+        ...
 
-    async def tokens(self) -> tuple[Token, ...]: ...
+    async def tokens(self) -> tuple[Token, ...]:
+        """Answer all tokens, revoked ones too."""
+        ...
 
-    async def beats(self) -> Mapping[str, Beat]: ...
+    async def beats(self) -> Mapping[str, Beat]:
+        """Answer the last sign of life of every heartbeat, by name."""
+        ...
 
-    async def playbook(self, version: str) -> PlaybookVersion | None: ...
+    async def playbook(self, version: str) -> PlaybookVersion | None:
+        """Answer a version of the playbook, as it was first kept."""
+        ...
 
-    async def overrides(self, ending_after: Instant) -> tuple[Override, ...]: ...
+    async def overrides(self, ending_after: Instant) -> tuple[Override, ...]:
+        """Answer overrides not over by an instant, in order of arrival."""
+        ...
 
-    async def counts(self, now: Instant) -> Counts: ...
+    async def counts(self, now: Instant) -> Counts:
+        """Count what the metrics show; the oldest intent is the one due longest at ``now``."""
+        ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Finish what is queued and let go of everything."""
+        ...
 
 
 __all__ = [

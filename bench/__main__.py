@@ -1,0 +1,41 @@
+"""Measure and print the table; ``make bench ARGS="ingest paging"`` measures only some parts."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import deadlines, ingest, paging, simulation, startup
+from bench.table import Row, printed
+
+PARTS: dict[str, tuple[str, Callable[[Path], list[Row]]]] = {
+    "ingest": ("Alerts taken in", ingest.run),
+    "paging": ("From alert to page", paging.run),
+    "deadlines": ("Deadlines kept", deadlines.run),
+    "startup": ("Start and size", startup.run),
+    "simulation": ("A year in virtual time", simulation.run),
+}
+
+
+def main(wanted: list[str]) -> int:
+    """Measure the parts that are wanted, all of them if none is named."""
+    unknown = [name for name in wanted if name not in PARTS]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    folder = Path("build/bench").resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n"
+    )
+    for name in wanted or PARTS:
+        title, measure = PARTS[name]
+        print(printed(title, measure(folder / name)), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,318 @@
+"""The store in memory: what every other store is measured by, and what simulations run on.
+
+It is meant to be obviously right rather than fast: plain dictionaries in order of arrival. Only the sets that would
+otherwise be searched at every step of a long simulation are kept up to date on the side: what is open, due or waiting.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal
+
+from whenever import Instant
+
+from tocsin.core.alert import Alert, Disposition, Silence
+from tocsin.core.events import AnyEvent
+from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, Severity, SignalId, SilenceId
+from tocsin.core.messages import Intent
+from tocsin.core.rules import Override
+from tocsin.store.port import (
+    Append,
+    Attempt,
+    Beat,
+    Change,
+    Conflict,
+    Counts,
+    Handled,
+    Headline,
+    LedgerEntry,
+    PlaybookVersion,
+    Signal,
+    SignalRecord,
+    Token,
+    number_of,
+)
+
+
+@dataclass
+class _Delivery:
+    """An intent's row. While it is leased, ``next_at`` is the end of the lease."""
+
+    intent: Intent
+    next_at: Instant | None
+    state: Literal["waiting", "accepted", "dead"] = "waiting"
+    attempts: dict[Instant, Attempt] = field(default_factory=dict)
+
+    def record(self, attempt: Attempt) -> None:
+        """Take note of an attempt. What has ended stays ended, except that late good news is believed."""
+        if attempt.at in self.attempts:
+            return
+        self.attempts[attempt.at] = attempt
+        if attempt.outcome == "accepted":
+            self.state, self.next_at = "accepted", None
+        elif self.state == "waiting":
+            self.state = "dead" if attempt.next_at is None else "waiting"
+            self.next_at = attempt.next_at
+
+    def entry(self) -> LedgerEntry:
+        """Answer what the ledger says of it."""
+        attempts = tuple(self.attempts[at] for at in sorted(self.attempts))
+        return LedgerEntry(self.intent, attempts, self.state, self.next_at)
+
+
+class MemoryStore:
+    """Keeps everything in this process. `commit` is atomic because it checks all before it writes any."""
+
+    def __init__(self) -> None:
+        self._signals: dict[SignalId, Signal] = {}
+        self._handled: dict[SignalId, Handled] = {}
+        self._inbox: dict[SignalId, Signal] = {}
+        self._alerts: dict[AlertFingerprint, Alert] = {}
+        self._alerts_of: dict[IncidentId, dict[AlertFingerprint, Alert]] = {}
+        self._firing: dict[AlertFingerprint, Alert] = {}
+        self._recheck: dict[AlertFingerprint, Alert] = {}
+        self._headlines: dict[IncidentId, Headline] = {}
+        self._timelines: dict[IncidentId, list[AnyEvent]] = {}
+        self._open: dict[IncidentId, Headline] = {}
+        self._due: dict[IncidentId, Instant] = {}
+        self._arrival: dict[IncidentId, int] = {}
+        self._groups: dict[str, IncidentId] = {}
+        self._last_number = 0
+        self._deliveries: dict[IntentId, _Delivery] = {}
+        self._waiting: dict[IntentId, _Delivery] = {}
+        self._ledgers: dict[IncidentId, list[_Delivery]] = {}
+        self._dead = 0
+        self._silences: dict[SilenceId, Silence] = {}
+        self._tokens: dict[str, Token] = {}
+        self._beats: dict[str, Beat] = {}
+        self._playbooks: dict[str, PlaybookVersion] = {}
+        self._overrides: dict[Override, None] = {}
+
+    async def commit(self, change: Change) -> None:
+        """Keep a change whole, or raise `Conflict` and keep nothing."""
+        self._check(change.appends)
+        for signal in change.signals:
+            if signal.id not in self._signals:
+                self._signals[signal.id] = self._inbox[signal.id] = signal
+        for handled in change.handled:
+            if self._inbox.pop(handled.signal, None):
+                self._handled[handled.signal] = handled
+        for alert in change.alerts:
+            self._put_alert(alert)
+        for append in change.appends:
+            self._append(append)
+        for intent in change.intents:
+            self._put_intent(intent)
+        for attempt in change.attempts:
+            self._record(attempt)
+        self._silences.update({silence.id: silence for silence in change.silences})
+        self._tokens.update({token.id: token for token in change.tokens})
+        self._beats.update({beat.name: beat for beat in change.beats})
+        for playbook in change.playbooks:
+            self._playbooks.setdefault(playbook.version, playbook)
+        self._overrides.update(dict.fromkeys(change.overrides))
+
+    def _check(self, appends: Iterable[Append]) -> None:
+        versions: dict[IncidentId, int] = {}
+        for append in appends:
+            incident = append.headline.id
+            version = versions.get(incident, len(self._timelines.get(incident, ())))
+            if version != append.expected:
+                raise Conflict(f"{incident} has {version} events, not {append.expected}")
+            versions[incident] = version + len(append.events)
+
+    def _append(self, append: Append) -> None:
+        headline, incident = append.headline, append.headline.id
+        if incident not in self._headlines:
+            self._arrival[incident] = len(self._arrival)
+            self._groups[headline.group_key] = incident
+            self._last_number = max(self._last_number, number_of(incident))
+        self._headlines[incident] = headline
+        self._timelines.setdefault(incident, []).extend(append.events)
+        self._open.pop(incident, None)
+        if headline.resolved_at is None:
+            self._open[incident] = headline
+        self._due.pop(incident, None)
+        if headline.next_due_at is not None:
+            self._due[incident] = headline.next_due_at
+
+    def _put_alert(self, alert: Alert) -> None:
+        key = alert.fingerprint
+        before = self._alerts.get(key)
+        if before and before.incident:
+            del self._alerts_of[before.incident][key]
+        self._alerts[key] = alert
+        if alert.incident:
+            self._alerts_of.setdefault(alert.incident, {})[key] = alert
+        self._firing.pop(key, None)
+        if alert.status == "firing":
+            self._firing[key] = alert
+        self._recheck.pop(key, None)
+        if alert.recheck_at is not None:
+            self._recheck[key] = alert
+
+    def _put_intent(self, intent: Intent) -> None:
+        if intent.id in self._deliveries:
+            return
+        delivery = _Delivery(intent, next_at=intent.created_at)
+        self._deliveries[intent.id] = self._waiting[intent.id] = delivery
+        self._ledgers.setdefault(intent.incident, []).append(delivery)
+
+    def _record(self, attempt: Attempt) -> None:
+        delivery = self._deliveries.get(attempt.intent)
+        if delivery is None:
+            return
+        was_dead = delivery.state == "dead"
+        delivery.record(attempt)
+        self._dead += (delivery.state == "dead") - was_dead
+        if delivery.state != "waiting":
+            self._waiting.pop(attempt.intent, None)
+
+    async def timeline(self, incident: IncidentId, after: int = 0, limit: int | None = None) -> tuple[AnyEvent, ...]:
+        """Answer an incident's events after the first ``after``."""
+        end = None if limit is None else after + limit
+        return tuple(self._timelines.get(incident, ())[after:end])
+
+    async def headline(self, incident: IncidentId) -> Headline | None:
+        """Answer an incident's headline."""
+        return self._headlines.get(incident)
+
+    async def headlines(
+        self, *, open_only: bool = False, before: IncidentId | None = None, limit: int = 100
+    ) -> tuple[Headline, ...]:
+        """List incidents, newest first."""
+        newest_first = list(reversed(self._headlines))
+        if before is not None:
+            known = before in self._headlines
+            newest_first = newest_first[newest_first.index(before) + 1 :] if known else []
+        wanted = (self._headlines[incident] for incident in newest_first if not open_only or incident in self._open)
+        return tuple(islice(wanted, limit))
+
+    async def latest_of_group(self, group_keys: Sequence[str]) -> Mapping[str, Headline]:
+        """Answer the newest incident of each group."""
+        return {key: self._headlines[self._groups[key]] for key in group_keys if key in self._groups}
+
+    async def due(self, now: Instant, limit: int) -> tuple[IncidentId, ...]:
+        """Answer incidents whose next wake-up has come, longest due first."""
+        ripe = [(at, self._arrival[incident], incident) for incident, at in self._due.items() if at <= now]
+        return tuple(incident for _, _, incident in sorted(ripe)[:limit])
+
+    async def next_due_at(self) -> Instant | None:
+        """Answer when the next incident wants to be woken."""
+        return min(self._due.values(), default=None)
+
+    async def last_number(self) -> int:
+        """Answer the highest number given to an incident."""
+        return self._last_number
+
+    async def inbox(self, limit_alerts: int) -> tuple[Signal, ...]:
+        """Answer the oldest signals not yet handled. One without alerts is work too, and counts as one."""
+        taken: list[Signal] = []
+        total = 0
+        for signal in self._inbox.values():
+            total += max(signal.alerts, 1)
+            if taken and total > limit_alerts:
+                break
+            taken.append(signal)
+        return tuple(taken)
+
+    async def signal(self, signal: SignalId) -> SignalRecord | None:
+        """Answer what became of a signal."""
+        found = self._signals.get(signal)
+        return SignalRecord(found, self._handled.get(signal)) if found else None
+
+    async def alerts(self, fingerprints: Sequence[AlertFingerprint]) -> Mapping[AlertFingerprint, Alert]:
+        """Answer what is known of these alerts."""
+        return {key: self._alerts[key] for key in fingerprints if key in self._alerts}
+
+    async def alerts_of(self, incident: IncidentId, limit: int = 1000) -> tuple[Alert, ...]:
+        """Answer an incident's alerts, firing ones first, then the newest."""
+        found = sorted(self._alerts_of.get(incident, {}).values(), key=lambda alert: alert.fingerprint)
+        found.sort(key=lambda alert: alert.started_at, reverse=True)
+        found.sort(key=lambda alert: alert.status != "firing")
+        return tuple(found[:limit])
+
+    async def firing_of(self, incident: IncidentId) -> Mapping[Severity, int]:
+        """Count an incident's firing alerts by severity."""
+        alerts = self._alerts_of.get(incident, {}).values()
+        return dict(Counter(alert.severity for alert in alerts if alert.status == "firing"))
+
+    async def alerts_to_recheck(self, now: Instant, limit: int) -> tuple[Alert, ...]:
+        """Answer alerts whose ``recheck_at`` has come, longest due first."""
+        ripe = [(alert.recheck_at, key) for key, alert in self._recheck.items() if alert.recheck_at]
+        return tuple(self._recheck[key] for at, key in sorted(ripe)[:limit] if at <= now)
+
+    async def next_recheck_at(self) -> Instant | None:
+        """Answer when the next alert must be looked at again."""
+        return min((alert.recheck_at for alert in self._recheck.values() if alert.recheck_at), default=None)
+
+    async def claim(
+        self, now: Instant, lease_until: Instant, limit: int, busy: Mapping[str, int]
+    ) -> tuple[tuple[Intent, int], ...]:
+        """Lease messages that are due, lowest rank first, then oldest."""
+        room = dict(busy)
+        taken: list[_Delivery] = []
+        # Sorting keeps the order of arrival among equals.
+        for delivery in sorted(self._waiting.values(), key=lambda d: (d.intent.rank, d.intent.created_at)):
+            channel = delivery.intent.channel
+            if delivery.next_at is None or delivery.next_at > now or room.get(channel, 1) <= 0:
+                continue
+            if len(taken) >= limit:
+                break
+            if channel in room:
+                room[channel] -= 1
+            delivery.next_at = lease_until
+            taken.append(delivery)
+        return tuple((delivery.intent, len(delivery.attempts)) for delivery in taken)
+
+    async def next_delivery_at(self) -> Instant | None:
+        """Answer when the next message wants to be delivered, or the next lease runs out."""
+        return min((delivery.next_at for delivery in self._waiting.values() if delivery.next_at), default=None)
+
+    async def ledger(self, incident: IncidentId) -> tuple[LedgerEntry, ...]:
+        """Answer every obligation to reach somebody in an incident, in the order in which they arose."""
+        return tuple(delivery.entry() for delivery in self._ledgers.get(incident, ()))
+
+    async def silences(self, ending_after: Instant | None = None) -> tuple[Silence, ...]:
+        """Answer silences and maintenance windows, in order of arrival; all, or those not over by an instant."""
+        return tuple(
+            silence
+            for silence in self._silences.values()
+            if ending_after is None or min(silence.ends_at, silence.ended_early_at or silence.ends_at) > ending_after
+        )
+
+    async def tokens(self) -> tuple[Token, ...]:
+        """Answer all tokens, revoked ones too, in order of arrival."""
+        return tuple(self._tokens.values())
+
+    async def beats(self) -> Mapping[str, Beat]:
+        """Answer the last sign of life of every heartbeat."""
+        return dict(self._beats)
+
+    async def playbook(self, version: str) -> PlaybookVersion | None:
+        """Answer a version of the playbook as it was first kept."""
+        return self._playbooks.get(version)
+
+    async def overrides(self, ending_after: Instant) -> tuple[Override, ...]:
+        """Answer overrides not over by an instant, in order of arrival."""
+        return tuple(override for override in self._overrides if override.ends_at > ending_after)
+
+    async def counts(self, now: Instant) -> Counts:
+        """Count what the metrics show."""
+        due = [d.next_at for d in self._waiting.values() if d.next_at is not None and d.next_at <= now]
+        strays = sum(a.incident is None and a.disposition == Disposition.ATTACHED for a in self._firing.values())
+        idle = sum(headline.next_due_at is None for headline in self._open.values())
+        stuck = sum(delivery.next_at is None for delivery in self._waiting.values())
+        return Counts(
+            open_incidents=len(self._open),
+            signals_waiting=len(self._inbox),
+            oldest_signal_at=next((signal.received_at for signal in self._inbox.values()), None),
+            intents_waiting=len(self._waiting),
+            oldest_intent_due_at=min(due, default=None),
+            dead_letters=self._dead,
+            unaccounted=strays + idle + stuck,
+        )
+
+    async def close(self) -> None:
+        """Nothing to close: what was kept goes with the object."""

@@ -1,0 +1,1 @@
+"""One file a revision. A released one is never edited: databases out there have run it."""

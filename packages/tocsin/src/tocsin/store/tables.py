@@ -1,0 +1,211 @@
+"""The tables, for SQLAlchemy Core. A change here needs a migration beside it; a test compares the two.
+
+Instants stand as nanoseconds since 1970 UTC, so that they can be compared and indexed. Where a row is a whole value, it
+stands as JSON in ``body``, and only what is asked for by itself has a column. ``seq`` is the order of arrival. Every
+question that is asked in a loop (what is due, what waits, how many) has a partial index, so it costs what it answers
+and not what is kept. Such an index repeats the column of its own condition: SQLite would read every row otherwise.
+"""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+HEAD: Final = "0001"
+"""The revision of the schema that this program reads and writes."""
+
+metadata = sa.MetaData()
+
+# SQLite numbers rows by itself only if the type is called INTEGER; everybody else wants the large kind.
+_SEQ: Final = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def _seq() -> "sa.Column[int]":
+    return sa.Column("seq", _SEQ, primary_key=True)
+
+
+signals = sa.Table(
+    "signals",
+    metadata,
+    _seq(),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("received_at", sa.BigInteger, nullable=False),
+    sa.Column("alerts", sa.Integer, nullable=False),
+    sa.Column("handled_at", sa.BigInteger),
+    sa.Column("outcome", sa.Text),
+    # Last, because SQLite must walk through a long value to reach the columns after it.
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+_waiting_signal = signals.c.handled_at.is_(None)
+sa.Index(
+    "signals_waiting",
+    signals.c.seq,
+    signals.c.handled_at,
+    sqlite_where=_waiting_signal,
+    postgresql_where=_waiting_signal,
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    _seq(),
+    sa.Column("fingerprint", sa.Text, nullable=False, unique=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("disposition", sa.Text, nullable=False),
+    sa.Column("incident", sa.Text),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("started_at", sa.BigInteger, nullable=False),
+    sa.Column("recheck_at", sa.BigInteger),
+    sa.Column("body", sa.Text, nullable=False),
+)
+_has_incident = alerts.c.incident.is_not(None)
+_rechecked = alerts.c.recheck_at.is_not(None)
+unaccounted_alert = sa.and_(
+    alerts.c.status == sa.literal_column("'firing'"),
+    alerts.c.disposition == sa.literal_column("'attached'"),
+    alerts.c.incident.is_(None),
+)
+"""It fires, no reason is given why it should have no incident, and yet it has none."""
+sa.Index(
+    "alerts_of_incident",
+    alerts.c.incident,
+    alerts.c.status,
+    alerts.c.started_at.desc(),
+    alerts.c.severity,
+    sqlite_where=_has_incident,
+    postgresql_where=_has_incident,
+)
+sa.Index(
+    "alerts_to_recheck",
+    alerts.c.recheck_at,
+    alerts.c.fingerprint,
+    sqlite_where=_rechecked,
+    postgresql_where=_rechecked,
+)
+sa.Index("alerts_unaccounted", alerts.c.seq, sqlite_where=unaccounted_alert, postgresql_where=unaccounted_alert)
+
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    _seq(),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("group_key", sa.Text, nullable=False),
+    sa.Column("resolved_at", sa.BigInteger),
+    sa.Column("next_due_at", sa.BigInteger),
+    sa.Column("body", sa.Text, nullable=False),
+)
+_open = incidents.c.resolved_at.is_(None)
+_wakes = incidents.c.next_due_at.is_not(None)
+sa.Index("incidents_number", incidents.c.number)
+sa.Index("incidents_group", incidents.c.group_key, incidents.c.seq)
+# The second column lets an open incident that owes nothing be found without reading any other.
+sa.Index(
+    "incidents_open",
+    incidents.c.seq,
+    incidents.c.next_due_at,
+    incidents.c.resolved_at,
+    sqlite_where=_open,
+    postgresql_where=_open,
+)
+sa.Index("incidents_due", incidents.c.next_due_at, sqlite_where=_wakes, postgresql_where=_wakes)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("incident", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sqlite_with_rowid=False,  # A timeline lies together and is read in one go.
+)
+
+intents = sa.Table(
+    "intents",
+    metadata,
+    _seq(),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("incident", sa.Text, nullable=False),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("next_at", sa.BigInteger),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+waiting_intent = intents.c.state == sa.literal_column("'waiting'")
+dead_intent = intents.c.state == sa.literal_column("'dead'")
+sa.Index("intents_of_incident", intents.c.incident, intents.c.seq)
+sa.Index(
+    "intents_by_rank",
+    intents.c.rank,
+    intents.c.created_at,
+    intents.c.seq,
+    intents.c.next_at,
+    intents.c.channel,
+    intents.c.state,
+    sqlite_where=waiting_intent,
+    postgresql_where=waiting_intent,
+)
+sa.Index(
+    "intents_due", intents.c.next_at, intents.c.state, sqlite_where=waiting_intent, postgresql_where=waiting_intent
+)
+sa.Index("intents_dead", intents.c.seq, intents.c.state, sqlite_where=dead_intent, postgresql_where=dead_intent)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("intent", sa.Text, primary_key=True),
+    sa.Column("at", sa.BigInteger, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+silences = sa.Table(
+    "silences",
+    metadata,
+    _seq(),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("over_at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    _seq(),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+beats = sa.Table(
+    "beats",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+playbooks = sa.Table(
+    "playbooks",
+    metadata,
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("loaded_at", sa.Text, nullable=False),
+    sa.Column("rulebook", sa.LargeBinary, nullable=False),
+)
+
+overrides = sa.Table(
+    "overrides",
+    metadata,
+    _seq(),
+    sa.Column("ends_at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False, unique=True),
+)
+
+schema_version = sa.Table(
+    "alembic_version",
+    metadata,
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Alembic's own table, named here so that a new database can be made without loading Alembic."""
