@@ -1,0 +1,133 @@
+"""Messages to Slack channels and people, by ``chat.postMessage`` and Block Kit.
+
+Slack promises no idempotency to apps. Each message carries the key in its metadata, where a search finds it, and a
+``client_msg_id`` made of it. The errors that Slack documents speak of duplicates by that id, and it has been seen to
+keep them away; its argument list does not name it, so nothing of ours depends on it.
+"""
+
+import re
+import uuid
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from tocsin.channels.http import Answer, post, wait
+from tocsin.channels.port import Accepted, Deferred, DeliveryKey, Outcome, Rejected
+from tocsin.channels.slack_blocks import blocks, fallback
+from tocsin.core.messages import Message
+
+PACE: Final = 1.0
+"""Messages a second into one Slack channel, as documented."""
+
+EVENT_TYPE: Final = "tocsin_message"
+_KEYS: Final = uuid.UUID("6f1c53de-5a0c-5a0e-9f4b-70c51a000001")
+"""The space in which delivery keys become the UUIDs that Slack takes."""
+
+_ADDRESS = re.compile(r"[#@]?[\w.-]{1,80}")
+_ERROR = re.compile(r"[a-z0-9_]{1,60}")
+
+RETRYABLE: Final = frozenset(
+    {"ratelimited", "rate_limited", "internal_error", "service_unavailable", "fatal_error", "request_timeout",
+     "team_added_to_org"}
+)  # fmt: skip
+
+REMEDIES: Final = {
+    "channel_not_found": "no such Slack channel, or the app may not see it; check the address and invite the app",
+    "not_in_channel": "the app is not in that Slack channel; invite it",
+    "is_archived": "that Slack channel is archived; give another address",
+    "invalid_auth": "Slack does not know our token; make a new one and configure it",
+    "not_authed": "no token is configured for Slack; configure one",
+    "account_inactive": "the token's Slack account is gone; make a new token",
+    "token_revoked": "the Slack token was revoked; make a new one",
+    "token_expired": "the Slack token has expired; make a new one",
+    "missing_scope": "the Slack token lacks a scope; give the app chat:write",
+    "restricted_action": "a setting of the Slack workspace keeps the app from posting there; ask its administrator",
+    "ekm_access_denied": "the Slack workspace's administrators have suspended posting; ask them",
+    "user_not_found": "no such person in Slack; check the address",
+    "duplicate_message_not_found": "an earlier attempt had been posted and has been removed since",
+    "duplicate_channel_not_found": "an earlier attempt went to another Slack channel",
+    "message_limit_exceeded": "the Slack workspace has used up its messages; ask its administrator",
+}  # fmt: skip
+
+
+class SlackChannel:
+    """Posts messages as a Slack app; the address is a channel's or a person's id, or a channel's name."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        token: str,
+        base_url: str = "https://slack.com/api",
+        timeout_s: float = 10,
+        pace: float = PACE,
+    ) -> None:
+        self._http = http
+        self._token = token
+        self._url = f"{base_url.rstrip('/')}/chat.postMessage"
+        self._timeout_s = timeout_s
+        self._pace = pace
+
+    @property
+    def pace(self) -> float:
+        """Messages a second."""
+        return self._pace
+
+    async def deliver(self, message: Message, address: str, key: DeliveryKey) -> Outcome:
+        """Post the message once."""
+        if not _ADDRESS.fullmatch(address):
+            return Rejected(why="the address is neither the id nor the name of a Slack channel or person")
+        content = msgspec.json.encode(_request(message, address, key))
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json; charset=utf-8"}
+        answer = await post(self._http, self._url, content, headers, self._timeout_s)
+        return answer if isinstance(answer, Deferred) else _outcome(answer, address, key)
+
+    async def close(self) -> None:
+        """Give back connections."""
+        await self._http.aclose()
+
+
+def _request(message: Message, address: str, key: DeliveryKey) -> dict[str, Any]:
+    return {
+        "channel": address,
+        "text": fallback(message),
+        "blocks": blocks(message),
+        "client_msg_id": str(uuid.uuid5(_KEYS, key)),
+        "metadata": {"event_type": EVENT_TYPE, "event_payload": {"key": key, "incident": message.incident}},
+        # Alert text must not become mentions, and a preview must not open the acknowledge link.
+        "parse": "none",
+        "link_names": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+class _Said(msgspec.Struct, frozen=True):
+    ok: bool
+    error: str = ""
+    channel: str = ""
+    ts: str = ""
+
+
+def _outcome(answer: Answer, address: str, key: DeliveryKey) -> Outcome:
+    match answer.status:
+        case 429:
+            return Deferred(why="Slack asked to slow down", wait=wait(answer))
+        case status if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            return Deferred(why=f"Slack failed with {status}", wait=wait(answer))
+        case status if status != httpx.codes.OK:
+            return Rejected(why=f"Slack refused with {status}; check the base URL")
+    try:
+        said = msgspec.json.decode(answer.body, type=_Said)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Deferred(why="Slack answered something that is not its protocol")
+    if said.ok:
+        return Accepted(receipt=f"{said.channel or address}:{said.ts or key}")
+    return _refusal(said.error if _ERROR.fullmatch(said.error) else "an unreadable error", answer)
+
+
+def _refusal(error: str, answer: Answer) -> Outcome:
+    if error in RETRYABLE:
+        return Deferred(why=f"Slack answered {error}", wait=wait(answer))
+    remedy = REMEDIES.get(error)
+    return Rejected(why=f"Slack answered {error}" + (f": {remedy}" if remedy else ""))

@@ -1,0 +1,211 @@
+"""A stand-in for Slack: speaks the published ``chat.postMessage`` and refuses what Slack refuses.
+
+One thing it does is seen rather than published: a repeated ``client_msg_id`` is answered with the first message.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from .server import Request, Response, never, serving
+
+TOKEN = "xoxb-1234-stand-in"
+URL = re.compile(r"https?://[^\s<>]+")
+
+
+@dataclass
+class Slack:
+    base_url: str = ""
+    channels: dict[str, str] = field(default_factory=lambda: {"C0INCIDENTS": "incidents", "C0SEV1": "sev1-down"})
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    """What was posted: the arguments, with ``ts``."""
+    silent: bool = False
+    answer: Response | None = None
+    """If set, what every call is answered with; nothing is posted."""
+    clock: Callable[[], float] | None = None
+    """If set, more than one message a second into one channel is refused by it."""
+    _posted_at: dict[str, float] = field(default_factory=dict)
+
+    async def handle(self, request: Request) -> Response:
+        if self.silent:
+            return await never()
+        if self.answer is not None:
+            return self.answer
+        if request.method != "POST" or request.path not in ("/api/chat.postMessage", "/api/auth.test"):
+            return _refused("unknown_method")
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if token != TOKEN:
+            return _refused("invalid_auth" if token else "not_authed")
+        if request.path == "/api/auth.test":
+            return _json({"ok": True, "user_id": "U0TOCSIN"})
+        if not request.headers.get("content-type", "").startswith("application/json"):
+            return _refused("invalid_form_data")
+        try:
+            arguments = json.loads(request.body.decode())
+        except ValueError:
+            return _refused("invalid_json")
+        return self._post(arguments) if isinstance(arguments, dict) else _refused("json_not_object")
+
+    def _post(self, arguments: dict[str, Any]) -> Response:
+        error = _argument_error(arguments)
+        if error:
+            return _refused(error)
+        channel = self._channel(arguments["channel"])
+        if channel is None:
+            return _refused("channel_not_found")
+        faults = block_faults(arguments.get("blocks", []))
+        if faults:
+            return _refused("invalid_blocks", faults)
+        repeated = self._same(arguments.get("client_msg_id"))
+        if repeated is None and self._too_fast(channel):
+            body = json.dumps({"ok": False, "error": "ratelimited"}).encode()
+            return Response(429, body, {"retry-after": "1", "content-type": "application/json"})
+        message = repeated or {**arguments, "channel": channel, "ts": f"1700000000.{len(self.messages) + 1:06d}"}
+        if repeated is None:
+            self.messages.append(message)
+        return _json({"ok": True, "channel": channel, "ts": message["ts"], "message": {"text": message.get("text")}})
+
+    def _channel(self, named: str) -> str | None:
+        if named in self.channels:
+            return named
+        return next((id_ for id_, name in self.channels.items() if name == named.removeprefix("#")), None)
+
+    def _same(self, client_msg_id: str | None) -> dict[str, Any] | None:
+        same = (each for each in self.messages if each.get("client_msg_id") == client_msg_id)
+        return next(same, None) if client_msg_id else None
+
+    def _too_fast(self, channel: str) -> bool:
+        if self.clock is None:
+            return False
+        now = self.clock()
+        if now - self._posted_at.get(channel, -1) < 1:
+            return True
+        self._posted_at[channel] = now
+        return False
+
+
+@asynccontextmanager
+async def slack() -> AsyncIterator[Slack]:
+    state = Slack()
+    async with serving(state.handle) as base:
+        state.base_url = f"{base}/api"
+        yield state
+
+
+def _json(value: Any) -> Response:
+    return Response(200, json.dumps(value).encode(), {"content-type": "application/json; charset=utf-8"})
+
+
+def _refused(error: str, faults: list[str] | None = None) -> Response:
+    if faults is None:
+        return _json({"ok": False, "error": error})
+    said = {"messages": [f"[ERROR] {each}" for each in faults]}
+    return _json({"ok": False, "error": error, "errors": faults, "response_metadata": said})
+
+
+def _argument_error(arguments: dict[str, Any]) -> str | None:
+    if not isinstance(arguments.get("channel"), str) or not arguments["channel"]:
+        return "invalid_arguments"
+    text, blocks = arguments.get("text", ""), arguments.get("blocks")
+    if not text and not blocks:
+        return "no_text"
+    if len(text) > 40_000:
+        return "msg_too_long"
+    if blocks is not None and not isinstance(blocks, list):
+        return "invalid_blocks_format"
+    if len(json.dumps(blocks or [], ensure_ascii=False)) > 50_000:
+        return "msg_blocks_too_long"
+    metadata = arguments.get("metadata")
+    if metadata is not None and set(metadata) != {"event_type", "event_payload"}:
+        return "invalid_metadata_format"
+    if arguments.get("client_msg_id"):
+        try:
+            uuid.UUID(arguments["client_msg_id"])
+        except ValueError:
+            return "invalid_arguments"
+    return None
+
+
+def block_faults(blocks: list[Any]) -> list[str]:
+    faults = [] if len(blocks) <= 50 else ["no more than 50 items allowed [json-pointer:/blocks]"]
+    for place, block in enumerate(blocks):
+        at = f"/blocks/{place}"
+        check = _CHECKS.get(block.get("type")) if isinstance(block, dict) else None
+        faults += check(block, at) if check else [f"unsupported type [json-pointer:{at}]"]
+    return faults
+
+
+def _header(block: dict[str, Any], at: str) -> list[str]:
+    return _known(block, {"text"}, at) + _text(block.get("text"), 150, f"{at}/text", {"plain_text"})
+
+
+def _section(block: dict[str, Any], at: str) -> list[str]:
+    faults = _known(block, {"text", "fields"}, at)
+    fields = block.get("fields")
+    if "text" not in block and not fields:
+        return [*faults, f"missing required field: text or fields [json-pointer:{at}]"]
+    if "text" in block:
+        faults += _text(block["text"], 3000, f"{at}/text")
+    if fields is not None and not 1 <= len(fields) <= 10:
+        faults.append(f"must have 1 to 10 items [json-pointer:{at}/fields]")
+    for place, each in enumerate(fields or []):
+        faults += _text(each, 2000, f"{at}/fields/{place}")
+    return faults
+
+
+def _actions(block: dict[str, Any], at: str) -> list[str]:
+    elements = block.get("elements", [])
+    faults = _known(block, {"elements"}, at)
+    if not 1 <= len(elements) <= 25:
+        faults.append(f"must have 1 to 25 items [json-pointer:{at}/elements]")
+    for place, button in enumerate(elements):
+        here = f"{at}/elements/{place}"
+        if button.get("type") != "button":
+            faults.append(f"unsupported type [json-pointer:{here}]")
+        faults += _known(button, {"text", "action_id", "url", "value", "style"}, here)
+        faults += _text(button.get("text"), 75, f"{here}/text", {"plain_text"})
+        url = button.get("url", "https://x")
+        if len(url) > 3000 or not URL.fullmatch(url):
+            faults.append(f"invalid url [json-pointer:{here}/url]")
+        if button.get("style", "primary") not in ("primary", "danger"):
+            faults.append(f"must be primary or danger [json-pointer:{here}/style]")
+    return faults
+
+
+def _context(block: dict[str, Any], at: str) -> list[str]:
+    elements = block.get("elements", [])
+    faults = _known(block, {"elements"}, at)
+    if not 1 <= len(elements) <= 10:
+        faults.append(f"must have 1 to 10 items [json-pointer:{at}/elements]")
+    return faults + [fault for each in elements for fault in _text(each, 3000, f"{at}/elements")]
+
+
+_CHECKS: dict[Any, Callable[[dict[str, Any], str], list[str]]] = {
+    "header": _header,
+    "section": _section,
+    "actions": _actions,
+    "context": _context,
+    "divider": lambda block, at: _known(block, set(), at),
+}
+
+
+def _known(block: dict[str, Any], names: set[str], at: str) -> list[str]:
+    more = set(block) - names - {"type", "block_id"}
+    return [f"no more properties allowed: {name} [json-pointer:{at}]" for name in sorted(more)]
+
+
+def _text(value: Any, most: int, at: str, kinds: set[str] | None = None) -> list[str]:
+    if not isinstance(value, dict) or value.get("type") not in (kinds or {"plain_text", "mrkdwn"}):
+        return [f"failed to match all allowed schemas [json-pointer:{at}]"]
+    allowed = {"type", "text", "verbatim"} if value["type"] == "mrkdwn" else {"type", "text", "emoji"}
+    faults = [f"no more properties allowed [json-pointer:{at}]"] if set(value) - allowed else []
+    text = value.get("text")
+    if not isinstance(text, str) or not text:
+        return [*faults, f"must be more than 0 characters [json-pointer:{at}/text]"]
+    return (
+        faults if len(text) <= most else [*faults, f"must be less than {most + 1} characters [json-pointer:{at}/text]"]
+    )
