@@ -16,7 +16,7 @@ from tocsin.channels.port import Accepted, Deferred, DeliveryKey, Rejected
 from tocsin.core.messages import Fact, Link, MessageKind
 
 from ..standins.server import free_port
-from ..standins.smtp import CERTIFICATE, MailServer, mail_server
+from ..standins.smtp import AUTHORITY, MailServer, mail_server
 from .channel_contract import ACKNOWLEDGE, HOSTILE, KEY, PAGE, Received, RemoteChannelContract, RemoteRig
 
 NOW = Instant.from_utc(2026, 1, 31, hour=14, minute=5)
@@ -207,7 +207,8 @@ async def test_a_wrong_password_is_rejected_with_the_remedy(rig: EmailRig) -> No
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_a_mail_goes_encrypted_to_a_server_whose_certificate_is_trusted(security: str) -> None:
-    trusted = ssl.create_default_context(cafile=str(CERTIFICATE))
+    trusted = ssl.create_default_context()
+    AUTHORITY.configure_trust(trusted)
     async with mail_server(LOGIN, security) as server:
         relay = Relay("127.0.0.1", SENDER, server.port, security, *LOGIN)  # type: ignore[arg-type]
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from pathlib import Path
 from typing import Any, cast
 
+import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-CERTIFICATE = Path(__file__).with_name("localhost.pem")
-"""Made for the tests, for this machine's own name and nothing else."""
+AUTHORITY = trustme.CA()
+"""Signs the stand-in's certificate; made anew in every run, so no key lies in the repository."""
 
 
 @dataclass
@@ -77,7 +77,7 @@ async def mail_server(login: tuple[str, str] = ("", ""), security: str = "plain"
     context = None
     if security != "plain":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(CERTIFICATE)
+        AUTHORITY.issue_cert("127.0.0.1", "localhost").configure_cert(context)
     sessions: list[SMTP] = []
 
     def session() -> SMTP:
