@@ -1,0 +1,227 @@
+"""A playbook's document to the rulebook that the core decides by. The document must have passed the lint."""
+
+import math
+
+from msgspec.structs import replace
+from whenever import TimeDelta
+
+from tocsin.core.ids import AudienceId, ChannelName, ComponentId, PersonId, RoleName, RotationId, Severity
+from tocsin.core.rules import (
+    Audience,
+    Classification,
+    Component,
+    FlapPolicy,
+    GroupPolicy,
+    Heartbeat,
+    LabelRule,
+    Level,
+    Method,
+    Person,
+    ReportRule,
+    Rotation,
+    Rule,
+    Rulebook,
+    SeverityDefinition,
+    Target,
+    WatchPolicy,
+)
+from tocsin.playbook.calendars import calendar
+from tocsin.playbook.document import Playbook
+from tocsin.playbook.indicators import objectives, thresholds
+from tocsin.playbook.measured import ComponentDoc, ReportDoc
+from tocsin.playbook.rows import rows
+from tocsin.playbook.sections import SeverityDoc
+
+_ASKS_EVERY_MIN = TimeDelta(seconds=1)
+"""However fast a demonstration runs, the objectives are not asked more often: Prometheus has no newer figures."""
+_HEARTBEAT_MIN = TimeDelta(seconds=30)
+"""However fast a demonstration runs, a heartbeat has this long: its sender's clock is not sped up."""
+
+
+def compiled(playbook: Playbook, *, speed: float = 1.0) -> Rulebook:
+    """Answer the rulebook. ``speed`` divides every duration but the calendar's."""
+    about, escalation = playbook.about, playbook.escalation
+    book = Rulebook(
+        id=about.id,
+        version=f"{about.version}+{playbook.digest}",
+        title=about.title,
+        owner=about.owner,
+        next_review_on=about.next_review_on,
+        review_overdue_severity=Severity(about.review_overdue_severity),
+        severities=tuple(_definition(severity) for severity in playbook.severities),
+        rows={Severity(severity.id): rows(playbook, severity) for severity in playbook.severities},
+        levels=_levels(playbook),
+        ladder={Severity(severity.id): _ladder(playbook, severity) for severity in playbook.severities},
+        roles={Severity(severity.id): _roles(severity) for severity in playbook.severities},
+        commanders=tuple(RoleName(role) for role in about.commanders),
+        components={ComponentId(doc.id): _component(doc, speed) for doc in playbook.components.values()},
+        classification=_classification(playbook, speed),
+        people=_people(playbook),
+        rotations=_rotations(playbook),
+        audiences=_audiences(playbook),
+        flags=escalation.flags,
+        milestones=playbook.plan.milestones,
+        calendar=calendar(about.calendar),
+        watch=WatchPolicy(about.watch.holds_for, about.watch.asks_every, about.watch.gap_max, about.watch.clause),
+        grouping=GroupPolicy(about.grouping.by, about.grouping.reopens_within),
+        flapping=FlapPolicy(about.flapping.changes, about.flapping.within, about.flapping.quiet_for),
+        heartbeats=_heartbeats(playbook),
+        several_components=escalation.several_components,
+        links=about.links,
+        bridge_url=about.bridge.url if about.bridge else "",
+        bridge_severities=tuple(Severity(one) for one in about.bridge.severities) if about.bridge else (),
+    )
+    return book if speed == 1.0 else _hastened(book, speed)
+
+
+def _definition(severity: SeverityDoc) -> SeverityDefinition:
+    return SeverityDefinition(
+        Severity(severity.id), severity.name, severity.definition, severity.examples, severity.clause
+    )
+
+
+def _levels(playbook: Playbook) -> tuple[Level, ...]:
+    contacts = playbook.escalation.contacts
+    made = (
+        Level(
+            number=level.number,
+            name=level.name,
+            target=contacts[level.contact].reach.target,
+            via=contacts[level.contact].by,
+            answers_within=contacts[level.contact].answers_within,
+            clause=level.clause,
+        )
+        for level in playbook.escalation.levels
+    )
+    return tuple(sorted(made, key=lambda level: level.number))
+
+
+def _ladder(playbook: Playbook, severity: SeverityDoc) -> tuple[Target, ...]:
+    ladder = playbook.escalation.ladders.get(severity.id)
+    rungs = ladder.rungs if ladder else ()
+    return tuple(dict.fromkeys(playbook.escalation.contacts[rung.contact].reach.target for rung in rungs))
+
+
+def _roles(severity: SeverityDoc) -> dict[RoleName, Target]:
+    return {RoleName(role): whom.target for role, whom in severity.roles.fill.items()}
+
+
+def _component(doc: ComponentDoc, speed: float) -> Component:
+    return Component(
+        id=ComponentId(doc.id),
+        name=doc.name,
+        job=doc.job,
+        owner=RotationId(doc.owner) if doc.owner else None,
+        team=doc.team,
+        health_url=doc.health_url,
+        dashboard_url=doc.dashboard_url,
+        objectives=objectives(doc, speed),
+        clause=doc.clause,
+    )
+
+
+def _classification(playbook: Playbook, speed: float) -> Classification:
+    table = playbook.classification
+    made = (one for doc in playbook.components.values() for one in thresholds(doc, table, speed))
+    return Classification(
+        thresholds={one.id: one for one in made},
+        labels=tuple(LabelRule(row.id, row.clause, row.when, Severity(row.severity)) for row in table.labels),
+        reports=tuple(_report(row) for row in table.reports),
+        fallback=Severity(table.fallback),
+        gap=Severity(table.monitoring_gap.severity),
+    )
+
+
+def _report(row: ReportDoc) -> ReportRule:
+    above = row.share_above
+    if row.share_at_least is not None:
+        above = math.nextafter(row.share_at_least, -math.inf)  # "At least" is "above the number before".
+    return ReportRule(row.id, row.clause, Severity(row.severity), row.all_users, row.data_lost, above)
+
+
+def _people(playbook: Playbook) -> dict[PersonId, Person]:
+    return {
+        PersonId(key): Person(
+            id=PersonId(key),
+            name=doc.name,
+            methods=tuple(
+                Method(method.kind, ChannelName(channel), method.address)
+                for method in doc.methods
+                if (channel := method.channel or playbook.channel_of(method.kind.value))
+            ),
+            takes_command=doc.takes_command,
+        )
+        for key, doc in playbook.people.items()
+    }
+
+
+def _rotations(playbook: Playbook) -> dict[RotationId, Rotation]:
+    return {
+        RotationId(key): Rotation(
+            id=RotationId(key),
+            people=tuple(PersonId(person) for person in doc.people),
+            shift_days=doc.shift_days,
+            starts_on=doc.starts_on,
+            starts_at=doc.starts_at,
+            zone=doc.zone,
+            clause=doc.clause,
+            name=doc.name,
+        )
+        for key, doc in playbook.rotations.items()
+    }
+
+
+def _audiences(playbook: Playbook) -> dict[AudienceId, Audience]:
+    return {
+        AudienceId(key): Audience(
+            id=AudienceId(key),
+            name=doc.name,
+            channel=playbook.channel_of(doc.through) if doc.through else None,
+            address=doc.address,
+            severities=tuple(Severity(one) for one in doc.severities),
+            announces=doc.announces,
+            public=doc.public,
+        )
+        for key, doc in playbook.communication.audiences.items()
+    }
+
+
+def _heartbeats(playbook: Playbook) -> dict[str, Heartbeat]:
+    return {
+        name: Heartbeat(
+            name=name,
+            within=doc.within,
+            component=ComponentId(doc.component) if doc.component else None,
+            severity=Severity(doc.severity),
+            clause=doc.clause,
+            alertname=doc.alertname,
+        )
+        for name, doc in playbook.heartbeats.items()
+    }
+
+
+def _hastened(book: Rulebook, speed: float) -> Rulebook:
+    """Divide the durations. Queries and ``lasts`` are written at their speed already, the calendar keeps its hours."""
+    asks_every = max(book.watch.asks_every / speed, _ASKS_EVERY_MIN)
+    beats = {
+        name: replace(one, within=max(one.within / speed, min(one.within, _HEARTBEAT_MIN)))
+        for name, one in book.heartbeats.items()
+    }
+    return replace(
+        book,
+        rows={severity: tuple(_sooner(row, speed) for row in table) for severity, table in book.rows.items()},
+        levels=tuple(replace(level, answers_within=level.answers_within / speed) for level in book.levels),
+        watch=replace(
+            book.watch,
+            holds_for=book.watch.holds_for / speed,
+            asks_every=asks_every,
+            gap_max=max(book.watch.gap_max / speed, asks_every * 4),
+        ),
+        grouping=replace(book.grouping, reopens_within=book.grouping.reopens_within / speed),
+        flapping=replace(book.flapping, within=book.flapping.within / speed, quiet_for=book.flapping.quiet_for / speed),
+        heartbeats=beats,
+    )
+
+
+def _sooner(row: Rule, speed: float) -> Rule:
+    return replace(row, within=row.within / speed, every=row.every / speed if row.every else None)

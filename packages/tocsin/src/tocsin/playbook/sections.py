@@ -1,0 +1,329 @@
+"""The sections about people and promises: severities, staff, escalation, communication, deadlines.
+
+One struct for each kind of row, strict about every key. Every row names the clause of the written playbook that it
+comes from.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+from whenever import Date, Time, TimeDelta
+
+from tocsin.core.rules import Announcement, MethodKind
+from tocsin.playbook import words
+from tocsin.playbook.base import Clause, Doc, Key, Line, Weekday
+from tocsin.playbook.words import Act, Allowance, Whom
+
+
+class CalendarDoc(Doc, frozen=True, kw_only=True):
+    """When business time runs."""
+
+    zone: str = "UTC"
+    opens_at: Time = msgspec.field(default_factory=lambda: Time(9))
+    closes_at: Time = msgspec.field(default_factory=lambda: Time(17))
+    weekdays: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday")
+    holidays: tuple[Date, ...] = ()
+
+
+class BridgeDoc(Doc, frozen=True, kw_only=True):
+    """The conference bridge, and the severities that use it."""
+
+    url: Line
+    severities: tuple[Key, ...]
+    clause: Clause
+
+
+class WatchDoc(Doc, frozen=True, kw_only=True):
+    """How long the objectives must hold before an incident may be resolved, and how often they are asked."""
+
+    holds_for: TimeDelta
+    asks_every: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(seconds=15))
+    gap_max: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(minutes=2))
+    clause: Clause
+
+
+class GroupingDoc(Doc, frozen=True, kw_only=True):
+    """Which alerts are one incident: one for each component, divided further by these labels."""
+
+    by: tuple[str, ...] = ()
+    reopens_within: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta.ZERO)
+    clause: Clause = "local"
+
+
+class FlappingDoc(Doc, frozen=True, kw_only=True):
+    """From how many changes within how long an alert is taken as one that stays, until it was quiet for so long."""
+
+    changes: Annotated[int, Meta(ge=2, le=32)] = 4
+    within: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(minutes=10))
+    quiet_for: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(minutes=5))
+    clause: Clause = "local"
+
+
+class AboutDoc(Doc, frozen=True, kw_only=True):
+    """``playbook.yaml``: what this playbook is, whose, until when it is fresh, and the settings of the whole."""
+
+    id: Key
+    title: Line
+    version: Line
+    updated_on: Date
+    next_review_on: Date
+    owner: Line
+    review_overdue_severity: Key
+    clause: Clause
+    channels: dict[str, Key]
+    """Kind of contact (``pager``, ``slack``, ``status_page`` …) to the channel that carries it. The one place to
+    change when a provider is set up; ``console`` always works."""
+    commanders: tuple[Key, ...] = ("incident_commander", "responder")
+    calendar: CalendarDoc = msgspec.field(default_factory=CalendarDoc)
+    links: dict[Key, Line] = msgspec.field(default_factory=dict)
+    bridge: BridgeDoc | None = None
+    watch: WatchDoc
+    grouping: GroupingDoc = msgspec.field(default_factory=GroupingDoc)
+    flapping: FlappingDoc = msgspec.field(default_factory=FlappingDoc)
+
+
+class TargetDoc(Doc, frozen=True, kw_only=True):
+    """One response target: within how long, by whom, and what follows if it is missed."""
+
+    within: Allowance
+    owner: Whom | None = None
+    then: tuple[Act, ...] = msgspec.field(default_factory=lambda: (words.act("remind"),))
+
+
+class TargetsDoc(Doc, frozen=True, kw_only=True):
+    """The response targets of a severity."""
+
+    clause: Clause
+    acknowledge: TargetDoc | None = None
+    """From detection to acknowledgment."""
+    first_response: TargetDoc | None = None
+    """From the acknowledgment to the first act of a responder."""
+    initial_update: TargetDoc | None = None
+    """From the declaration to the first update."""
+    resolution: TargetDoc | None = None
+    """From detection to resolution."""
+
+
+class RolesDoc(Doc, frozen=True, kw_only=True):
+    """Who fills which role when an incident is declared."""
+
+    clause: Clause
+    fill: dict[Key, Whom]
+
+
+class DeclarationDoc(Doc, frozen=True, kw_only=True):
+    """What is done at once when an incident of this severity is declared or becomes one."""
+
+    clause: Clause
+    do: tuple[Act, ...]
+
+
+class SeverityDoc(Doc, frozen=True, kw_only=True):
+    """A severity: what it means and what it asks."""
+
+    id: Key
+    name: Line
+    definition: Line
+    examples: tuple[Line, ...] = ()
+    clause: Clause
+    targets: TargetsDoc
+    on_declaration: DeclarationDoc | None = None
+    roles: RolesDoc
+
+
+class SeveritiesDoc(Doc, frozen=True, kw_only=True):
+    """``severities.yaml``: the severities, worst first."""
+
+    severities: Annotated[tuple[SeverityDoc, ...], Meta(min_length=1)]
+
+
+class MethodDoc(Doc, frozen=True, kw_only=True):
+    """One way to reach a person; ``channel`` overrides the playbook's ``channels`` for this person."""
+
+    kind: MethodKind
+    address: Line
+    channel: Key | None = None
+
+
+class PersonDoc(Doc, frozen=True, kw_only=True):
+    """Somebody who can be asked; best method first."""
+
+    name: Line
+    methods: tuple[MethodDoc, ...] = ()
+    takes_command: bool = True
+    """Whether this person's acknowledgment means that the incident is in hand."""
+
+
+class PeopleDoc(Doc, frozen=True, kw_only=True):
+    """``people.yaml``."""
+
+    people: dict[Key, PersonDoc]
+
+
+class RotationDoc(Doc, frozen=True, kw_only=True):
+    """People who take turns, in this order, from a first day on."""
+
+    name: Line
+    people: tuple[Key, ...]
+    shift_days: Annotated[int, Meta(ge=1, le=366)]
+    starts_on: Date
+    starts_at: Time = msgspec.field(default_factory=lambda: Time(0))
+    zone: str = "UTC"
+    clause: Clause
+
+
+class RotationsDoc(Doc, frozen=True, kw_only=True):
+    """``rotations.yaml``."""
+
+    rotations: dict[Key, RotationDoc]
+
+
+class ContactDoc(Doc, frozen=True, kw_only=True):
+    """Who is reached how, and in what time they answer."""
+
+    reach: Whom
+    by: tuple[MethodKind, ...]
+    answers_within: TimeDelta
+    clause: Clause
+
+
+class ReachedDoc(Doc, frozen=True, kw_only=True):
+    """One condition under which a level is reached. Exactly one of the five conditions is given."""
+
+    severities: tuple[Key, ...]
+    declared: bool = False
+    """At the declaration."""
+    open_for: TimeDelta | None = None
+    """The incident has been open, at this severity, for so long."""
+    not_improving_for: TimeDelta | None = None
+    """For so long it has neither reached monitoring nor shown a lower severity."""
+    several_components: bool = False
+    """As many components are affected as ``several_components`` says."""
+    flag: Key | None = None
+    """A person raised this flag."""
+
+
+class LevelDoc(Doc, frozen=True, kw_only=True):
+    """An escalation level: whom it calls, and when it is reached."""
+
+    number: Annotated[int, Meta(ge=1, le=20)]
+    name: Line
+    contact: Key
+    clause: Clause
+    reached: tuple[ReachedDoc, ...] = ()
+
+
+class RungDoc(Doc, frozen=True, kw_only=True):
+    """One rung of a ladder."""
+
+    contact: Key
+    level: int | None = None
+    """The level that this rung raises the incident to."""
+    tells: bool = False
+    """Notify instead of page: no answer is demanded of this person, but the ladder goes on without one."""
+    by: tuple[MethodKind, ...] | None = None
+    waits: TimeDelta | None = None
+    """How long to wait for an acknowledgment before the next rung; else the contact's ``answers_within``."""
+
+
+class AlarmDoc(Doc, frozen=True, kw_only=True):
+    """Nobody answered on any rung: the alarm, and how often it sounds again until somebody does."""
+
+    again_every: TimeDelta
+    clause: Clause
+
+
+class LadderDoc(Doc, frozen=True, kw_only=True):
+    """Whom to ask in turn until somebody acknowledges."""
+
+    clause: Clause
+    rungs: tuple[RungDoc, ...]
+    alarm: AlarmDoc | None = None
+
+
+class EscalationDoc(Doc, frozen=True, kw_only=True):
+    """``escalation.yaml``."""
+
+    contacts: dict[Key, ContactDoc]
+    ladders: dict[Key, LadderDoc]
+    levels: tuple[LevelDoc, ...] = ()
+    several_components: Annotated[int, Meta(ge=2)] = 2
+    flags: dict[Key, Line] = msgspec.field(default_factory=dict)
+
+
+class AudienceDoc(Doc, frozen=True, kw_only=True):
+    """Who is kept informed, and where they read."""
+
+    name: Line
+    through: str | None = None
+    """Kind of contact, looked up in the playbook's ``channels``. Absent: nothing is sent by itself."""
+    address: str = ""
+    severities: tuple[Key, ...]
+    announces: tuple[Announcement, ...] = ()
+    public: bool = False
+    clause: Clause
+
+
+class CadenceDoc(Doc, frozen=True, kw_only=True):
+    """An audience hears from us every so long while an incident is open."""
+
+    audience: Key
+    severities: tuple[Key, ...]
+    every: TimeDelta
+    first_within: TimeDelta | None = None
+    """From the declaration; else as long as ``every``."""
+    owner: Whom | None = None
+    escalates_within: TimeDelta | None = None
+    """After so long without an update, counted from the last one, somebody else is asked as well."""
+    escalates_to: Act | None = None
+    clause: Clause
+
+
+class NoticeDoc(Doc, frozen=True, kw_only=True):
+    """An audience hears from us once, so long after something happened."""
+
+    id: Key
+    title: Line
+    audience: Key
+    severities: tuple[Key, ...]
+    after: str = "opened"
+    within: Allowance
+    owner: Whom | None = None
+    clause: Clause
+
+
+class CommunicationDoc(Doc, frozen=True, kw_only=True):
+    """``communication.yaml``."""
+
+    audiences: dict[Key, AudienceDoc]
+    cadences: tuple[CadenceDoc, ...] = ()
+    notices: tuple[NoticeDoc, ...] = ()
+
+
+class DeadlineDoc(Doc, frozen=True, kw_only=True):
+    """A row of its own: after this mark, within so long, until that mark; and what follows if not.
+
+    With an ``owner`` it is owed by somebody and missing it is recorded; without one Tocsin itself carries ``then`` out.
+    """
+
+    id: Key
+    clause: Clause
+    title: Line
+    severities: tuple[Key, ...]
+    after: str
+    within: Allowance
+    until: tuple[str, ...] = ()
+    ends: tuple[str, ...] | None = None
+    """What makes it pointless: else ``resolved``, or for what comes after a resolution ``reopened`` and ``closed``."""
+    every: TimeDelta | None = None
+    owner: Whom | None = None
+    then: tuple[Act, ...] | None = None
+    """Else a reminder, if somebody owns it."""
+
+
+class DeadlinesDoc(Doc, frozen=True, kw_only=True):
+    """``deadlines.yaml``."""
+
+    milestones: dict[Key, Line] = msgspec.field(default_factory=dict)
+    deadlines: tuple[DeadlineDoc, ...] = ()

@@ -1,0 +1,1 @@
+"""The playbook: its data, its loader, its lint and its rule file."""
