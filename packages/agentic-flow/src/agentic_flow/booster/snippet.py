@@ -1,0 +1,146 @@
+"""Reads an edit snippet: one definition whose elided parts are marked by comments.
+
+    # ... existing code ...          // ... existing code ...          /* ... */
+
+Each marker is put aside as a statement of its own before parsing, so that it has a place in the tree. A comment that
+looks like a marker but cannot be one is refused: taken for a comment it would delete the code it stands for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tree_sitter import Node, QueryCursor
+
+from agentic_flow.booster.excerpt import Excerpt, leading
+from agentic_flow.booster.languages import MARKER_NAME, Grammar
+from agentic_flow.booster.locate import Definition, Family, describe, first_child, is_member, unwrap
+from agentic_flow.booster.refusals import Reason, Refused
+
+_MARKER_WORDS = re.compile(
+    rb"^(?:\.\.\.|\xe2\x80\xa6)[\s.]*(?:.*\b(?:existing|rest|unchanged|remaining|same|omitted|keep|code)\b.*)?$",
+    re.IGNORECASE,
+)
+_LOOKS_LIKE_A_MARKER = re.compile(
+    rb"^(?:#|//|/\*)\s*(?:(?:\.\.\.|\xe2\x80\xa6)|.*\b(?:existing|rest of|remaining|unchanged)\b.*"
+    rb"\b(?:code|body|method|methods|function|class|implementation|statements?|lines?)\b)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Snippet:
+    """The definition a caller wants in place of the target."""
+
+    excerpt: Excerpt
+    definition: Definition
+    whole: Node
+    elides: bool
+
+
+def read_snippet(grammar: Grammar, text: bytes, target: Definition) -> Snippet:
+    """Parse a snippet and find its definition, which must be of the target's name and family."""
+    data, root, rows = _set_markers_aside(grammar, _wrap(grammar, text.replace(b"\r\n", b"\n"), target))
+    if root.has_error:
+        raise Refused(Reason.SNIPPET_SYNTAX_ERROR, "The snippet does not parse.")
+    definition = _only_definition(root, wrapped=_is_wrapped(data))
+    _require_match(definition, target)
+    whole = definition.outer
+    inside = any(whole.start_point.row <= row <= whole.end_point.row for row in rows)
+    return Snippet(Excerpt(grammar, data, whole), definition, whole, elides=inside)
+
+
+_PYTHON_WRAPPER = b"class __Wrapper__:\n"
+_BRACE_WRAPPER = b"class __Wrapper__ {\n"
+
+
+def _wrap(grammar: Grammar, text: bytes, target: Definition) -> bytes:
+    """Give a snippet the surroundings it needs to parse: a class around a member, a suite around an indented one."""
+    if grammar.braces:
+        return _BRACE_WRAPPER + text + b"\n}\n" if is_member(target.node) else text
+    first = next((line for line in text.split(b"\n") if line.strip()), b"")
+    return _PYTHON_WRAPPER + text if first[:1] in (b" ", b"\t") else text
+
+
+def _is_wrapped(data: bytes) -> bool:
+    return data.startswith((_PYTHON_WRAPPER, _BRACE_WRAPPER))
+
+
+def _set_markers_aside(grammar: Grammar, text: bytes) -> tuple[bytes, Node, set[int]]:
+    """Turn marker comments into statements; return the text with them, its tree, and their rows."""
+    if MARKER_NAME.encode() in text:
+        raise Refused(Reason.MARKER_MISPLACED, f"The name {MARKER_NAME} is reserved.")
+    lines = text.split(b"\n")
+    markers = {row for row, line in enumerate(lines) if _is_marker(grammar, line)}
+    data = _with_markers(grammar, lines, markers)
+    root = grammar.parse(data).root_node
+    in_literals = markers & Excerpt(grammar, data, root).literal_rows if markers else set()
+    if in_literals:  # Text inside a literal may look like a marker. It is content.
+        markers -= in_literals
+        data = _with_markers(grammar, lines, markers)
+        root = grammar.parse(data).root_node
+    _require_plain_markers(grammar, data, root, markers)
+    return data, root, markers
+
+
+def _is_marker(grammar: Grammar, line: bytes) -> bool:
+    match = grammar.marker.match(line)
+    return match is not None and bool(_MARKER_WORDS.match(next(group for group in match.groups() if group).strip()))
+
+
+def _with_markers(grammar: Grammar, lines: list[bytes], rows: set[int]) -> bytes:
+    return b"\n".join(
+        leading(line) + grammar.marker_statement if row in rows else line for row, line in enumerate(lines)
+    )
+
+
+def _require_plain_markers(grammar: Grammar, data: bytes, root: Node, rows: set[int]) -> None:
+    for comment in QueryCursor(grammar.literals).captures(root).get("comment", ()):
+        if _LOOKS_LIKE_A_MARKER.match(comment.text or b""):
+            raise Refused(Reason.MARKER_MISPLACED, "A comment looks like a marker but cannot be read as one.")
+    allowed = grammar.block_types | {"module", "program"}
+    lines = data.split(b"\n")
+    for row in rows:
+        column = len(leading(lines[row]))
+        node = root.descendant_for_point_range((row, column), (row, column + 1))
+        if not _stands_alone(node, allowed):
+            raise Refused(Reason.MARKER_MISPLACED, "A marker stands where no statement can.")
+
+
+def _stands_alone(node: Node | None, allowed: frozenset[str] | set[str]) -> bool:
+    """A marker is an identifier in a statement in a block (or a field in the body of a class)."""
+    statement = None if node is None else node.parent
+    return (
+        statement is not None
+        and statement.type in ("expression_statement", "field_definition", "public_field_definition")
+        and (statement.text or b"").rstrip(b";") == MARKER_NAME.encode()
+        and statement.parent is not None
+        and statement.parent.type in allowed
+    )
+
+
+def _only_definition(root: Node, wrapped: bool) -> Definition:
+    top = root
+    if wrapped:
+        wrapper = first_child(root)
+        body = None if wrapper is None else wrapper.child_by_field_name("body")
+        top = root if body is None else body
+    statements = [node for node in top.named_children if not _is_put_aside(node)]
+    found = [definition for node in statements for definition in describe(unwrap(node))]
+    if len(statements) != 1 or len(found) != 1:
+        raise Refused(Reason.SNIPPET_NOT_ONE_DEFINITION, "The snippet is not exactly one definition.")
+    return found[0]
+
+
+def _is_put_aside(node: Node) -> bool:
+    return (node.text or b"").rstrip(b";") == MARKER_NAME.encode()
+
+
+def _require_match(definition: Definition, target: Definition) -> None:
+    if definition.name != target.name:
+        raise Refused(
+            Reason.SNIPPET_MISMATCH, f"The snippet defines {definition.name!r}, the target is {target.name!r}."
+        )
+    if definition.family is not target.family or definition.family is Family.SIGNATURE:
+        raise Refused(Reason.SNIPPET_MISMATCH, f"The snippet makes a {definition.family} of a {target.family}.")

@@ -1,0 +1,1 @@
+"""What all six services share: the HTTP surface, metrics, faults, settings, start and stop."""

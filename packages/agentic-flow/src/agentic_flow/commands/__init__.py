@@ -1,0 +1,1 @@
+"""The commands of `agentic-flow`, one file per subject."""
