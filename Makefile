@@ -1,21 +1,23 @@
 # Two commands matter: `make demo` shows the main job, `make test` runs all the tests. Each sets itself up.
 SHELL := /bin/sh
 PYTHON_SOURCES := packages bench demo
-export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/build/debian/usr/bin:$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help demo test bench check types format lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
 
-demo: build/.ready build/.programs ## A service breaks, people are paged, it is proven to be well again (under 3 minutes)
+demo: build/.ready ## A service breaks, people are paged, it is proven to be well again (under 3 minutes)
+	@tools/debian.sh prometheus prometheus-alertmanager
 	@python -m demo $(ARGS)
 
-test: build/.ready build/.programs check ## All the tests, with the checks before them
+test: build/.ready check ## All the tests, with the checks before them
+	@tools/debian.sh prometheus prometheus-alertmanager
 	@python -m pytest $(ARGS)
 
-bench: build/.ready build/.programs ## Measure, with ratios against a baseline in the same run
-	@tools/debian.sh wrk libluajit-5.1-2 libluajit-5.1-common
+bench: build/.ready ## Measure, with ratios against a baseline in the same run
+	@tools/debian.sh prometheus-alertmanager wrk
 	@python -m bench $(ARGS)
 
 check: build/.ready ## Lint, types and the contracts of what may import what
@@ -36,8 +38,4 @@ clean: ## Forget everything that was built
 
 build/.ready: requirements.lock pyproject.toml packages/tocsin/pyproject.toml packages/agentic-flow/pyproject.toml tools/setup.sh
 	@tools/setup.sh
-	@mkdir -p build && touch $@
-
-build/.programs: tools/debian.sh
-	@tools/debian.sh prometheus prometheus-alertmanager
 	@mkdir -p build && touch $@

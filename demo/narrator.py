@@ -17,7 +17,7 @@ _STYLES = {
     "incident_resolved": "bold green",
     "nobody_reachable": "bold red",
 }
-_QUIET = {"step_taken", "page_delivered", "audience_told"}
+_QUIET = {"step_taken", "page_delivered", "audience_told", "person_told"}
 """Entries that only repeat what another one says; they are in the timeline all the same."""
 
 
@@ -26,6 +26,7 @@ class Narrator:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._verdict = ""
 
     def chapter(self, title: str) -> None:
         """Begin a part of the story."""
@@ -34,20 +35,28 @@ class Narrator:
 
     def say(self, text: str) -> None:
         """Say what the stage does."""
-        self._console.print(Text("           ") + Text(text, style="italic"))
+        self._console.print(Text("           ") + Text(text, style="italic"), soft_wrap=True)
 
     def ring(self, person: str, subject: str) -> None:
         """Say that a phone rings."""
-        self._console.print(Text("           ") + Text(f"☎ the phone of {person} rings: {subject}", style="dim"))
+        text = Text(f"           ☎ the phone of {person} rings: {subject}", style="dim")
+        self._console.print(text, soft_wrap=True)
 
     def line(self, line: dict[str, Any]) -> None:
         """Tell one entry of the timeline."""
         kind = line["event"]["type"]
-        if kind in _QUIET:
+        if kind in _QUIET or self._repeats(line):
             return
         at, clause = line["at"][11:19], line["clause"] or ""
         text = Text(f"  {at} ", style="dim") + Text(f"{clause:<5}", style="blue")
         self._console.print(text + Text(line["text"], style=_STYLES.get(kind, "")), soft_wrap=True)
+
+    def _repeats(self, line: dict[str, Any]) -> bool:
+        """Tell whether a measurement says what the one before it said."""
+        if line["event"]["type"] != "objectives_measured":
+            return False
+        before, self._verdict = self._verdict, line["text"].split(" since ")[0]
+        return before == self._verdict
 
     def promises(self, promises: list[dict[str, Any]], speed: int) -> None:
         """Show what was kept and what was missed."""

@@ -27,13 +27,13 @@ def free_port() -> int:
 
 
 def program(name: str) -> str:
-    """Find a program beside this Python, among the fetched Debian packages, or on the PATH."""
-    for folder in (Path(sys.executable).parent, Path("build/debian/usr/bin").resolve()):
-        if (folder / name).exists():
-            return str(folder / name)
-    found = shutil.which(name)
+    """Find a program beside this Python, or on the PATH."""
+    own = Path(sys.executable).parent / name
+    found = str(own) if own.exists() else shutil.which(name)
     if found is None:
-        raise DemoFailed(f"the program {name} is missing; `make demo` fetches it, or install it and put it on the PATH")
+        raise DemoFailed(
+            f"the program {name} is missing; `make demo` installs it, or install it and put it on the PATH"
+        )
     return found
 
 

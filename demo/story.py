@@ -30,6 +30,7 @@ class Story:
         self._tell = narrator
         self._seen: list[Line] = []
         self._incident = ""
+        self._posted: dict[str, float] = {}
 
     def play(self) -> None:
         """Play all of it. Raises `DemoFailed` if something does not happen in its time."""
@@ -129,13 +130,22 @@ class Story:
             raise DemoFailed(f"an unproven resolution was answered with {refused.status_code}")
         self._tell.say(f"Too early to call it resolved: {refused.json()['detail']} (V2).")
         self._until("the objectives hold", is_event("objectives_measured", verdict="held"), within_s=45)
-        for _ in ticks(60, every_s=0.5):
+        for gone in ticks(75, every_s=0.5):
             self._look()
+            self._keep_informed(gone, commander)
             if self._stage.post(f"/api/v1/incidents/{self._incident}/resolve", by=commander).is_success:
                 break
         resolved = self._until("resolved", is_event("incident_resolved"), within_s=5)
         if not resolved["event"].get("verified"):
             raise DemoFailed("it was resolved without proof")
+
+    def _keep_informed(self, gone_s: float, commander: str) -> None:
+        """Post the updates that the cadences ask for while the watch runs, each when its time has come (K1)."""
+        for audience, every_s in (("incident-channel", 4), ("stakeholders", 13), ("status-page", 13)):
+            if gone_s >= self._posted.get(audience, 0.0):
+                self._posted[audience] = gone_s + every_s
+                text = "A fix has been deployed and we are monitoring the results."
+                self._act("update", audience=audience, text=f"{text} ({gone_s:.0f} s)", by=commander)
 
     def _accounts(self) -> None:
         self._tell.chapter("The accounts")

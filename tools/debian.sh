@@ -1,46 +1,48 @@
 #!/bin/sh
-# Bring programs from Debian's packages into build/debian, without installing or starting anything on the machine:
+# Install programs from Debian's packages where they are missing, without letting them start as services:
 #   tools/debian.sh prometheus prometheus-alertmanager
-# A program that is on the PATH already is used as it is. Needs no rights where the package lists are there.
+# A program that is on the PATH already is used as it is. Without the rights to install, say what is to be installed.
 set -eu
-cd "$(dirname "$0")/.."
-root=build/debian
 
 say() { printf '%s\n' "$*" >&2; }
 
-program_of() {
-    case "$1" in
-        prometheus-alertmanager) echo prometheus-alertmanager ;;
-        libluajit-5.1-2 | libluajit-5.1-common) echo "" ;;
-        *) echo "$1" ;;
-    esac
-}
-
-have() {
-    program=$(program_of "$1")
-    if [ -z "$program" ]; then [ -e "$root/.$1" ]; return; fi
-    command -v "$program" >/dev/null 2>&1 || [ -x "$root/usr/bin/$program" ]
-}
-
 missing=""
-for package in "$@"; do have "$package" || missing="$missing $package"; done
+for package in "$@"; do command -v "$package" >/dev/null 2>&1 || missing="$missing $package"; done
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
     say "These programs are needed and this is no Debian machine: install$missing and put them on the PATH."
     exit 1
 fi
-mkdir -p "$root/packages"
-fetch() { (cd "$root/packages" && apt-get download -qq $missing >/dev/null 2>&1); }
-if ! fetch; then
-    if [ "$(id -u)" = 0 ]; then apt-get update -qq; else sudo -n apt-get update -qq 2>/dev/null || true; fi
-    fetch || {
-        say "Could not fetch Debian's packages$missing. As root: apt-get update && apt-get install$missing"
+if [ "$(id -u)" = 0 ]; then
+    as_root=""
+elif sudo -n true 2>/dev/null; then
+    as_root="sudo -n"
+else
+    say "These programs are needed and installing them needs root: sudo apt-get install$missing"
+    exit 1
+fi
+
+# Debian's packages start their services when they are installed, unless this policy says no.
+policy=/usr/sbin/policy-rc.d
+ours=""
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+    $as_root chmod +x "$policy"
+    ours=yes
+fi
+forget_policy() { [ -z "$ours" ] || $as_root rm -f "$policy"; }
+trap forget_policy EXIT
+
+say "Installing Debian's$missing (not started as a service)"
+install() { DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1; }
+if ! install; then
+    $as_root apt-get update -qq
+    install || {
+        say "apt-get could not install$missing. Try: apt-get update && apt-get install$missing"
         exit 1
     }
 fi
-for package in $missing; do
-    for file in "$root/packages/$package"_*.deb; do dpkg-deb -x "$file" "$root"; done
-    : >"$root/.$package"
-done
-rm -rf "$root/packages"
+if [ -d /run/systemd/system ]; then
+    for package in $missing; do $as_root systemctl disable --quiet "$package" 2>/dev/null || true; done
+fi

@@ -6,7 +6,7 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core.events import TOCSIN, Actor, AlertBrief, Evidence, Sample
-from tocsin.core.ids import AudienceId, ComponentId, IncidentId, PageId, PersonId, RoleName, Severity
+from tocsin.core.ids import AudienceId, ComponentId, IncidentId, IntentId, PageId, PersonId, RoleName, Severity
 from tocsin.core.rules import Duty, Method, Rulebook
 from tocsin.core.stages import Stage
 
@@ -44,6 +44,8 @@ class AttachAlerts(Command, frozen=True, kw_only=True, tag="attach_alerts"):
     """The worst severity among those that began: what measurement shows now (C5)."""
     evidence: Evidence | None = None
     """Why it shows that."""
+    title: str = ""
+    """What the incident is to be called if this makes it worse."""
     detected_at: Instant | None = None
     """When the first of those that began did so."""
 
@@ -138,6 +140,8 @@ class RecordDelivery(Command, frozen=True, kw_only=True, tag="record_delivery"):
     method: Method
     person: PersonId | None = None
     """Whom it was for; None for an audience."""
+    intent: IntentId = IntentId("")
+    """Which message it was, by which a notice that failed is known when it is told again."""
     text: str = ""
     """What it said, should it have to be said again by another method."""
     receipt: str = ""

@@ -55,6 +55,8 @@ def carry_out(draft: Draft, rule: Rule, consequence: Consequence, given: Situati
             _page_target(draft, target, via, rule, given)
         case Tell(target, via):
             _tell(draft, target, via, rule, rule.title, given)
+        case Remind() if not (draft.incident.acknowledged or draft.incident.resolved):
+            pass  # Nobody has it in hand: that is the ladder's business, and whoever sleeps needs no second reason.
         case Remind():
             _tell(draft, rule.owner or Everybody(), (), rule, f"{rule.title} is overdue", given)
         case Announce(audience):
@@ -232,7 +234,13 @@ def record_delivery(draft: Draft, command: RecordDelivery, given: Situation) -> 
 def _notice_failed(draft: Draft, command: RecordDelivery, given: Situation) -> None:
     """Note the failure, and say it again by the person's next method, if there is one."""
     failed = command.method
-    draft.add(NotificationFailed(at=given.now, address=failed.address, channel=failed.channel, why=command.why))
+    if command.intent and command.intent in draft.incident.undelivered:
+        return
+    draft.add(
+        NotificationFailed(
+            at=given.now, address=failed.address, channel=failed.channel, why=command.why, intent=command.intent
+        )
+    )
     person = given.rules.people.get(command.person) if command.person else None
     if person is None or failed not in person.methods:
         return

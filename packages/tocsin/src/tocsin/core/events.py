@@ -15,6 +15,7 @@ from tocsin.core.ids import (
     AudienceId,
     ComponentId,
     IncidentId,
+    IntentId,
     PageId,
     PersonId,
     RoleName,
@@ -120,6 +121,8 @@ class SeverityRaised(Event, frozen=True, kw_only=True, tag="severity_raised"):
     before: SeverityName
     after: SeverityName
     evidence: Evidence
+    title: str = ""
+    """What it is called from now on; empty if it keeps its name."""
 
 
 class SeverityLowered(Event, frozen=True, kw_only=True, tag="severity_lowered"):
@@ -300,6 +303,8 @@ class NotificationFailed(Event, frozen=True, kw_only=True, tag="notification_fai
     address: str
     channel: str
     why: str
+    intent: IntentId = IntentId("")
+    """Which message it was."""
 
 
 class NobodyOnCall(Event, frozen=True, kw_only=True, tag="nobody_on_call"):

@@ -32,6 +32,7 @@ from tocsin.core.events import (
     NobodyOnCall,
     NobodyReachable,
     NoteAdded,
+    NotificationFailed,
     ObjectivesMeasured,
     PageAttemptFailed,
     PageDelivered,
@@ -47,7 +48,8 @@ from tocsin.core.events import (
     UpdatePosted,
     Verdict,
 )
-from tocsin.core.ids import ComponentId, IncidentId, PageId, PersonId, RoleName, RuleId, Severity
+from tocsin.core.ids import ComponentId, IncidentId, IntentId, PageId, PersonId, RoleName, RuleId, Severity
+from tocsin.core.limits import UNDELIVERED_REMEMBERED
 from tocsin.core.rules import Method
 from tocsin.core.stages import Stage, later_than
 
@@ -104,6 +106,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     window_began_at: Instant | None = None
     measured_at: Instant | None = None
     said: Utterance | None = None
+    last_began: AlertsAttached | None = None
+    last_ended: AlertsCleared | None = None
+    undelivered: tuple[IntentId, ...] = ()
+    """The notices given up last, by which a failure told twice is known."""
 
     @property
     def resolved(self) -> bool:
@@ -182,16 +188,22 @@ def _said(incident: Incident, event: AnyEvent, where: str, text: str) -> Inciden
 
 
 def _alerts_attached(incident: Incident, event: AlertsAttached) -> Incident:
-    return replace(incident, firing=event.firing, worst=event.worst)
+    return replace(incident, firing=event.firing, worst=event.worst, last_began=event)
 
 
 def _alerts_cleared(incident: Incident, event: AlertsCleared) -> Incident:
-    after = replace(incident, firing=event.firing, worst=event.worst)
+    after = replace(incident, firing=event.firing, worst=event.worst, last_ended=event)
     return _mark(after, event, m.IMPROVED) if event.improved else after
 
 
 def _severity_raised(incident: Incident, event: SeverityRaised) -> Incident:
-    return replace(incident, severity=event.after, severity_since=event.at, evidence=event.evidence)
+    return replace(
+        incident,
+        severity=event.after,
+        severity_since=event.at,
+        evidence=event.evidence,
+        title=event.title or incident.title,
+    )
 
 
 def _severity_lowered(incident: Incident, event: SeverityLowered) -> Incident:
@@ -218,7 +230,8 @@ def _acknowledged(incident: Incident, event: Acknowledged) -> Incident:
     assert person is not None, "only a person can acknowledge"
     waiting = {key: page for key, page in incident.pages.items() if page.person != person}
     after = replace(incident, responders=(*incident.responders, person), pages=waiting)
-    return _mark(after, event, m.ACKNOWLEDGED) if event.takes_command else after
+    # The first one to take it in hand counts: another who joins later does not start the response's time again (C2).
+    return _mark(after, event, m.ACKNOWLEDGED) if event.takes_command and not after.acknowledged else after
 
 
 def _role_assigned(incident: Incident, event: RoleAssigned) -> Incident:
@@ -294,6 +307,10 @@ def _person_unreachable(incident: Incident, event: PersonUnreachable) -> Inciden
     return _mark(after, event, m.emptied(event.rule))
 
 
+def _notification_failed(incident: Incident, event: NotificationFailed) -> Incident:
+    return replace(incident, undelivered=(*incident.undelivered, event.intent)[-UNDELIVERED_REMEMBERED:])
+
+
 def _nobody_on_call(incident: Incident, event: NobodyOnCall) -> Incident:
     return _mark(incident, event, m.emptied(event.rule))
 
@@ -367,6 +384,7 @@ _EVOLUTIONS: Mapping[type, Callable[[Incident, Any], Incident]] = {
     PageDelivered: _page_delivered,
     PageAttemptFailed: _page_attempt_failed,
     PersonUnreachable: _person_unreachable,
+    NotificationFailed: _notification_failed,
     NobodyOnCall: _nobody_on_call,
     NobodyReachable: _nobody_reachable,
     ObjectivesMeasured: _objectives_measured,

@@ -20,6 +20,7 @@ from tocsin.core.draft import Draft
 from tocsin.core.escalation import people
 from tocsin.core.events import (
     Actor,
+    AlertBrief,
     AlertsAttached,
     AlertsCleared,
     Evidence,
@@ -57,7 +58,7 @@ def attach_alerts(draft: Draft, command: AttachAlerts, given: Situation) -> None
 
 
 def _alerts_began(draft: Draft, command: AttachAlerts, given: Situation) -> None:
-    if not command.began_count:
+    if not command.began_count or _told_already(draft.incident.last_began, command.began, command.began_count, command):
         return
     if draft.incident.resolved and not draft.incident.closed:
         began_at = command.detected_at or given.now
@@ -74,11 +75,11 @@ def _alerts_began(draft: Draft, command: AttachAlerts, given: Situation) -> None
     )
     shows, evidence = command.shows, command.evidence
     if shows and evidence and given.rules.worse(shows, draft.incident.severity):
-        _raise(draft, shows, evidence, command.by, given)
+        _raise(draft, shows, evidence, command.by, given, command.title)
 
 
 def _alerts_ended(draft: Draft, command: AttachAlerts, given: Situation) -> None:
-    if not command.ended_count:
+    if not command.ended_count or _told_already(draft.incident.last_ended, command.ended, command.ended_count, command):
         return
     before, after = draft.incident.worst, command.worst
     improved = before is not None and (after is None or given.rules.worse(before, after))
@@ -92,6 +93,18 @@ def _alerts_ended(draft: Draft, command: AttachAlerts, given: Situation) -> None
             worst=after,
             improved=improved,
         )
+    )
+
+
+def _told_already(
+    last: AlertsAttached | AlertsCleared | None, alerts: tuple[AlertBrief, ...], count: int, command: AttachAlerts
+) -> bool:
+    """Tell whether this is what was told last. One firing of one alert begins and ends once, so it is the same news."""
+    return last is not None and (last.alerts, last.count, last.firing, last.worst) == (
+        alerts,
+        count,
+        command.firing,
+        command.worst,
     )
 
 
@@ -125,9 +138,9 @@ def set_severity(draft: Draft, command: SetSeverity, given: Situation) -> None:
     fill_roles(draft, given)
 
 
-def _raise(draft: Draft, severity: Severity, evidence: Evidence, by: Actor, given: Situation) -> None:
+def _raise(draft: Draft, severity: Severity, evidence: Evidence, by: Actor, given: Situation, title: str = "") -> None:
     before = draft.incident.severity
-    draft.add(SeverityRaised(at=given.now, by=by, before=before, after=severity, evidence=evidence))
+    draft.add(SeverityRaised(at=given.now, by=by, before=before, after=severity, evidence=evidence, title=title))
     fill_roles(draft, given)
 
 
@@ -152,7 +165,7 @@ def record_measurement(draft: Draft, command: RecordMeasurement, given: Situatio
     incident = draft.incident
     if incident.resolved or not command.samples:
         return
-    found, because = _found(command, incident)
+    found, because = _found(command, incident, given)
     watching = incident.stage is Stage.MONITORING
     began_at = _window(incident, found, given) if watching else None
     if not (watching or _awaits_judgement(incident, given) or found != incident.verdict):
@@ -171,11 +184,18 @@ def record_measurement(draft: Draft, command: RecordMeasurement, given: Situatio
     )
 
 
-def _found(command: RecordMeasurement, incident: Incident) -> tuple[Verdict, str]:
+def _found(command: RecordMeasurement, incident: Incident, given: Situation) -> tuple[Verdict, str]:
     found = verdict(command.samples)
-    if found == "held" and incident.firing:
+    if found == "held" and _alerts_speak_against(incident, given):
         return "breached", f"{incident.firing} of its alerts still fire"
     return found, ", ".join(one.title for one in failing(command.samples))
+
+
+def _alerts_speak_against(incident: Incident, given: Situation) -> bool:
+    """Tell whether alerts fire that are more than a warning: the mildest severity violates no objective (C1, C4)."""
+    mildest = given.rules.severities[-1].id
+    only_warnings = incident.worst == mildest and incident.severity != mildest
+    return incident.firing > 0 and not only_warnings
 
 
 def _window(incident: Incident, found: Verdict, given: Situation) -> Instant | None:
@@ -229,7 +249,7 @@ def unproven(incident: Incident, given: Situation) -> str:
         return f"the watch begins in stage monitoring, and this is {incident.stage.value}"
     if incident.measured_at is None or given.now - incident.measured_at > policy.gap_max:
         return "there is no fresh measurement of the objectives"
-    if incident.firing:
+    if _alerts_speak_against(incident, given):
         return f"{incident.firing} of its alerts still fire"
     if incident.verdict != "held" or incident.window_began_at is None:
         short = failing(incident.samples)

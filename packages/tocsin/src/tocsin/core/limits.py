@@ -66,6 +66,7 @@ EVENTS_PER_PAGE: Final = 1_000
 ROWS_PER_PAGE: Final = 200
 SAMPLES_PER_MEASUREMENT: Final = 64
 FLIPS_REMEMBERED: Final = 32
+UNDELIVERED_REMEMBERED: Final = 64
 
 REPEAT_WITHIN: Final = TimeDelta(minutes=1)
 """The same words from the same person within this are one utterance sent twice."""
@@ -75,3 +76,21 @@ SILENCED_RECHECK_EVERY: Final = TimeDelta(seconds=60)
 
 INCIDENTS_WATCHED: Final = 1_000
 """Open incidents, newest first, that are told what was measured. More open ones than this are one storm."""
+
+SILENCE_MAX: Final = TimeDelta(hours=24 * 90)
+"""How long a silence or a maintenance window may last. What is to be quiet for longer should be mended or removed."""
+
+SILENCES_MAX: Final = 500
+"""Silences not over yet: each new alert is held against every one of them."""
+
+MATCHERS_MAX: Final = 20
+"""Conditions of one silence."""
+
+MATCHER_LENGTH_MAX: Final = 500
+"""Characters of a condition's value; a regular expression is tried on every new alert."""
+
+TOKENS_MAX: Final = 1_000
+"""Tokens in force: all of them are kept at hand."""
+
+ASKED_AHEAD_MAX: Final = TimeDelta(hours=24 * 366 * 10)
+"""How far from now one may ask who is on call: calendars do not go on for ever."""

@@ -159,8 +159,26 @@ _LINES: Mapping[type, Callable[[Any, _Names], str]] = {
 }
 
 
+_CLAUSES: Mapping[type, str] = {
+    e.Acknowledged: "D2",
+    e.SeverityLowered: "C5",
+    e.SpreadNoticed: "E1",
+    e.StageChanged: "K2",
+    e.UpdatePosted: "K1",
+    e.MitigationApplied: "M1",
+    e.MitigationJudged: "M5",
+    e.FlagRaised: "E1",
+    e.MilestoneReached: "P1",
+    e.PersonUnreachable: "E4",
+    e.ObjectivesMeasured: "V1",
+}
+"""The clause that an event comes about by, where it carries none itself."""
+
+
 def clause_of(event: AnyEvent) -> str:
-    """Answer the clause of the playbook by which an event came about, where it names one."""
+    """Answer the clause of the playbook by which an event came about, where there is one."""
     if isinstance(event, e.IncidentDeclared | e.SeverityRaised):
         return event.evidence.clause
-    return getattr(event, "clause", "")
+    if isinstance(event, e.IncidentResolved):
+        return "V3" if event.verified else "V4"
+    return getattr(event, "clause", "") or _CLAUSES.get(type(event), "")

@@ -144,6 +144,7 @@ class Dispatcher:
             page=intent.page,
             method=intent.method,
             person=intent.person,
+            intent=intent.id,
             text=intent.message.text,
             receipt="" if failed else detail,
             why=detail if failed else "",

@@ -54,7 +54,9 @@ class Grouping:
         """Arrange alerts and decide on their incidents; the incidents are held until the caller has committed."""
         began = [each.alert for each in sightings if each.turn is Turn.BEGAN]
         latest = await self._store.latest_of_group(sorted({alert.group_key for alert in began}))
-        homes = {key: await self._home(key, latest.get(key), now) for key in {alert.group_key for alert in began}}
+        # In the order in which they came, so that the same signals always make the same incidents.
+        keys = dict.fromkeys(alert.group_key for alert in began)
+        homes = {key: await self._home(key, latest.get(key), now) for key in keys}
         alerts = _last_of_each(sightings, homes)
         told = _turns(sightings, homes)
         async with self._handler.holding(told):
@@ -92,10 +94,10 @@ class Grouping:
         """Tell open incidents how many components are in trouble at once (E1)."""
         rules = self._handler.playbooks.current
         open_now = {each.id: each for each in await self._store.headlines(open_only=True, limit=ROWS_PER_PAGE)}
-        open_now.update({each.incident.id: each.append.headline for each in decisions})
+        open_now.update({each.incident.id: each.headline for each in decisions})
         result = []
         for decision in decisions:
-            headline = decision.append.headline
+            headline = decision.headline
             components = _in_trouble(headline, open_now, rules)
             if len(components) >= rules.several_components:
                 result.append(await self._handler.extend(decision, NoticeSpread(components=components), now))
@@ -147,12 +149,10 @@ def _turns(sightings: Sequence[Sighting], homes: Mapping[str, IncidentId]) -> di
 
 def _declaration(incident: IncidentId, began: Sequence[Alert], rules: Rulebook) -> Declare:
     worst = min(began, key=lambda alert: rules.rank(alert.severity))
-    component = rules.components.get(worst.component)
-    name = component.name if component else worst.labels.get("component") or worst.component
     return Declare(
         by=BY_SIGNAL,
         incident=incident,
-        title=f"{name}: {worst.summary or worst.name}"[:TITLE_LENGTH_MAX],
+        title=_title(worst, rules),
         components=(worst.component,),
         severity=worst.severity,
         evidence=_evidence(worst),
@@ -160,6 +160,13 @@ def _declaration(incident: IncidentId, began: Sequence[Alert], rules: Rulebook) 
         group_key=worst.group_key,
         description=worst.annotations.get("description", ""),
     )
+
+
+def _title(alert: Alert, rules: Rulebook) -> str:
+    component = rules.components.get(alert.component)
+    name = component.name if component else alert.labels.get("component") or alert.component
+    what = alert.summary or alert.name
+    return (what if what.startswith(name) else f"{name}: {what}")[:TITLE_LENGTH_MAX]
 
 
 def _attachment(turns: _Turns, firing: Mapping[Severity, int], rules: Rulebook) -> AttachAlerts:
@@ -175,6 +182,7 @@ def _attachment(turns: _Turns, firing: Mapping[Severity, int], rules: Rulebook) 
         worst=min(counted, key=rules.rank, default=None),
         shows=shows.severity if shows else None,
         evidence=_evidence(shows) if shows else None,
+        title=_title(shows, rules) if shows else "",
         detected_at=min((alert.started_at for alert in turns.began), default=None),
     )
 

@@ -34,8 +34,20 @@ class Decision(msgspec.Struct, frozen=True):
 
     incident: Incident
     events: tuple[AnyEvent, ...]
-    append: Append
+    expected: int
+    """How many events the incident had before."""
+    given: Situation
     intents: tuple[Intent, ...]
+
+    @property
+    def headline(self) -> Headline:
+        """Answer the incident summed up; made when it is asked for, since most decisions come to nothing."""
+        return headline(self.incident, self.given)
+
+    @property
+    def append(self) -> Append:
+        """Answer what is to be written."""
+        return Append(self.headline, self.expected, self.events)
 
 
 class Handler:
@@ -93,8 +105,7 @@ class Handler:
             incident = fold(incident, more)
             events = (*events, *more)
         assert incident is not None, "a decision that was not refused leaves an incident"
-        append = Append(headline(incident, given), before.size if before else 0, events)
-        return Decision(incident, events, append, intents(before, events, given))
+        return Decision(incident, events, before.size if before else 0, given, intents(before, events, given))
 
     async def commit(self, decisions: Sequence[Decision], change: Change) -> None:
         """Write decisions together with whatever else belongs to the same step. Raises `Conflict`."""

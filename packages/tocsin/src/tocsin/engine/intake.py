@@ -21,7 +21,7 @@ from tocsin.core.alert import (
     recheck,
 )
 from tocsin.core.classify import classify_alert, classify_report
-from tocsin.core.ids import AlertFingerprint, SignalId
+from tocsin.core.ids import AlertFingerprint
 from tocsin.core.limits import ALERTS_PER_STEP, CONFLICTS_MAX
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance
@@ -63,12 +63,12 @@ class Intake:
         self._chance = chance
         self._telemetry = telemetry
 
-    async def accept(self, source: str, body: bytes, now: Instant) -> tuple[SignalId, ...]:
-        """Keep a body durably and answer what it is called. Raises `Unreadable` or `StoreUnavailable`."""
+    async def accept(self, source: str, body: bytes, now: Instant) -> tuple[Signal, ...]:
+        """Keep a body durably and answer the signals it became. Raises `Unreadable` or `StoreUnavailable`."""
         signals = tuple(self._signals(source, body, now))
         await self._store.commit(Change(signals=signals))
         self._telemetry.signals.labels(source, "accepted").inc(len(signals))
-        return tuple(signal.id for signal in signals)
+        return signals
 
     def _signals(self, source: str, body: bytes, now: Instant) -> Iterable[Signal]:
         decoder = self._decoders[source]

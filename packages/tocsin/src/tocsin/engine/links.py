@@ -25,6 +25,10 @@ class LinkRefused(Exception):
     """The link is forged or too old."""
 
 
+class LinkExpired(LinkRefused):
+    """The link was ours and is too old."""
+
+
 class Links:
     """Signs and checks links with a secret that never leaves the server."""
 
@@ -51,7 +55,7 @@ class Links:
             raise LinkRefused("this link was not made by this server")
         grant = msgspec.json.decode(body, type=Grant)
         if now.timestamp() > grant.until_s:
-            raise LinkRefused("this link is too old; open the incident instead")
+            raise LinkExpired("this link is too old; open the incident instead")
         return grant
 
     def _signature(self, body: bytes) -> bytes:

@@ -38,4 +38,6 @@ class Paces:
             passed_s = (now - self._filled_at).total("seconds")
             for name, pace in self._per_second.items():
                 self._tokens[name] = min(self._size[name], self._tokens[name] + pace * passed_s)
-        self._filled_at = max(now, self._filled_at) if self._filled_at else now
+        self._filled_at = (
+            now  # A clock that was set back fills from where it stands, or the channels would stand still.
+        )

@@ -4,16 +4,25 @@ A new version takes effect for new incidents; an open incident keeps the version
 in the store before the first incident can refer to it, so no restart can leave an incident without its rules.
 """
 
+import msgspec
 from whenever import Instant
 
 from tocsin.core.commands import Situation
 from tocsin.core.incident import Incident
-from tocsin.core.oncall import duty
-from tocsin.core.rules import Override, Rulebook
+from tocsin.core.oncall import duty, next_change
+from tocsin.core.rules import Duty, Override, Rulebook
 from tocsin.store.codec import decoder, encode
 from tocsin.store.port import Change, PlaybookVersion, Store
 
 _rulebook = decoder(Rulebook)
+
+
+class _Span(msgspec.Struct, frozen=True):
+    """Who is on call from one instant until another, or for ever."""
+
+    since: Instant
+    until: Instant | None
+    duty: Duty
 
 
 class Playbooks:
@@ -24,16 +33,19 @@ class Playbooks:
         self._by_version = {current.version: current}
         self.current = current
         self.overrides: tuple[Override, ...] = ()
+        self._duties: dict[str, _Span] = {}
 
     async def adopt(self, rulebook: Rulebook, now: Instant) -> None:
         """Make a version the one in force, once the store has it."""
         await self._store.commit(Change(playbooks=(PlaybookVersion(rulebook.version, encode(rulebook), now),)))
         self._by_version[rulebook.version] = rulebook
+        self._duties.clear()
         self.current = rulebook
 
     async def refresh_overrides(self, now: Instant) -> None:
         """Read who stands in for whom."""
         self.overrides = await self._store.overrides(now)
+        self._duties.clear()
 
     async def of(self, incident: Incident | None) -> Rulebook:
         """Answer the rules that an incident was opened under; the current ones for a new incident."""
@@ -55,4 +67,14 @@ class Playbooks:
         rules = await self.of(incident)
         # Time never runs backwards inside one timeline, whatever the machine's clock does.
         instant = max(now, incident.last_at) if incident else now
-        return Situation(now=instant, rules=rules, duty=duty(rules.rotations, instant, self.overrides))
+        return Situation(now=instant, rules=rules, duty=self._duty(rules, instant))
+
+    def _duty(self, rules: Rulebook, at: Instant) -> Duty:
+        """Answer who is on call. Every decision asks, and the answer holds until somebody takes over."""
+        known = self._duties.get(rules.version)
+        if known is None or not known.since <= at or (known.until is not None and at >= known.until):
+            changes = (next_change(rotation, at, self.overrides) for rotation in rules.rotations.values())
+            until = min((change for change in changes if change is not None), default=None)
+            known = _Span(at, until, duty(rules.rotations, at, self.overrides))
+            self._duties[rules.version] = known
+        return known.duty

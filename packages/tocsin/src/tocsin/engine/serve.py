@@ -7,7 +7,7 @@ from whenever import Instant, TimeDelta
 
 from tocsin.core.commands import AnyCommand
 from tocsin.core.events import AnyEvent, IncidentDeclared, StageChanged
-from tocsin.core.ids import IncidentId, SignalId
+from tocsin.core.ids import IncidentId
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Clock, Numbers
 from tocsin.engine.dispatcher import Dispatcher
@@ -18,7 +18,7 @@ from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.reconciler import Reconciler
 from tocsin.engine.telemetry import Telemetry
 from tocsin.engine.watcher import Watcher
-from tocsin.store.port import Store, StoreUnavailable
+from tocsin.store.port import Signal, Store, StoreUnavailable
 
 Step = Callable[[Instant], Awaitable[Instant | None]]
 
@@ -71,7 +71,7 @@ class Engine:
         self.dispatcher.rung = self.ring
         self.handler.rung = self.ring
 
-    async def accept(self, source: str, body: bytes) -> tuple[SignalId, ...]:
+    async def accept(self, source: str, body: bytes) -> tuple[Signal, ...]:
         """Keep a signal; when this returns, the sender may be told so."""
         signals = await self.intake.accept(source, body, self.clock.now())
         self.ring("intake")

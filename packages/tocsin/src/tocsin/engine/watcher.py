@@ -31,10 +31,12 @@ class Watcher:
 
     async def step(self, now: Instant) -> Instant | None:
         """Measure once if it is time to; answer when it is time again."""
-        if self._next_at is not None and now < self._next_at:
+        asks_every = self._handler.playbooks.current.watch.asks_every
+        # Further away than that, the clock was set back: waiting for the old time would tear a gap into every watch.
+        if self._next_at is not None and now < self._next_at <= now + asks_every:
             return self._next_at
         rules = self._handler.playbooks.current
-        self._next_at = now + rules.watch.asks_every
+        self._next_at = now + asks_every
         watched = await self._store.headlines(open_only=True, limit=INCIDENTS_WATCHED)
         names = {component for headline in watched for component in headline.components}
         parts = [rules.components[name] for name in sorted(names) if name in rules.components]

@@ -88,7 +88,7 @@ def _ladder(playbook: Playbook, severity: SeverityDoc) -> Iterator[Rule]:
         rule = Rule(
             id=row_id(severity.id, f"ladder.{place}"),
             clause=ladder.clause if place > 1 else contact.clause,
-            title=f"{severity.id}: {vain}{'telling' if rung.tells else 'paging'} {name}",
+            title=_sentence(f"{vain}{'telling' if rung.tells else 'paging'} {name}"),
             severity=Severity(severity.id),
             kind=RuleKind.STEP,
             after=after,
@@ -102,7 +102,7 @@ def _ladder(playbook: Playbook, severity: SeverityDoc) -> Iterator[Rule]:
         yield Rule(
             id=row_id(severity.id, "alarm"),
             clause=ladder.alarm.clause,
-            title=f"{severity.id}: nobody has acknowledged",
+            title="Nobody has acknowledged",
             severity=Severity(severity.id),
             kind=RuleKind.STEP,
             after=after,
@@ -178,7 +178,7 @@ def _targets(playbook: Playbook, severity: SeverityDoc) -> Iterator[Rule]:
                 severity,
                 name=name,
                 clause=targets.clause,
-                title=f"{severity.id}: {title}",
+                title=_sentence(title),
                 after=after,
                 within=doc.within,
                 until=(until,),
@@ -235,7 +235,7 @@ def _cadence(playbook: Playbook, severity: SeverityDoc, doc: CadenceDoc) -> Iter
         severity,
         name=f"update.{doc.audience}",
         clause=doc.clause,
-        title=f"{severity.id}: update {audience} every {spoken(doc.every)}",
+        title=f"Update {audience} every {spoken(doc.every)}",
         after=m.OPENED,
         within=Allowance(doc.first_within or doc.every, Clockwork.WALL),
         until=until,
@@ -248,7 +248,7 @@ def _cadence(playbook: Playbook, severity: SeverityDoc, doc: CadenceDoc) -> Iter
             severity,
             name=f"update.{doc.audience}.escalated",
             clause=doc.clause,
-            title=f"{severity.id}: no update to {audience} in {spoken(doc.escalates_within)}",
+            title=f"No update to {audience} in {spoken(doc.escalates_within)}",
             after=m.OPENED,
             within=Allowance(doc.escalates_within, Clockwork.WALL),
             until=until,
@@ -264,7 +264,7 @@ def _notice(playbook: Playbook, severity: SeverityDoc, doc: NoticeDoc) -> Rule:
         severity,
         name=f"notice.{doc.id}",
         clause=doc.clause,
-        title=f"{severity.id}: {doc.title}",
+        title=_sentence(doc.title),
         after=MarkName(doc.after),
         within=doc.within,
         until=(m.updated(AudienceId(doc.audience)),),
@@ -280,7 +280,7 @@ def _deadline(playbook: Playbook, severity: SeverityDoc, doc: DeadlineDoc) -> Ru
         severity,
         name=doc.id,
         clause=doc.clause,
-        title=f"{severity.id}: {doc.title}",
+        title=_sentence(doc.title),
         after=_mark(severity, doc.after),
         within=doc.within,
         until=tuple(_mark(severity, name) for name in doc.until),
@@ -301,3 +301,7 @@ def _mark(severity: SeverityDoc, name: str) -> MarkName:
         if name.startswith(family):
             return MarkName(family + row_id(severity.id, name.removeprefix(family)))
     return MarkName(name)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
