@@ -6,7 +6,7 @@ import pytest
 from whenever import Instant, TimeDelta
 
 from tocsin.core.alert import Disposition
-from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, Severity, SignalId
+from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, SignalId
 from tocsin.core.messages import MessageKind
 from tocsin.store.port import Change, Conflict, Counts, SignalRecord, Store
 
@@ -51,7 +51,6 @@ class TimelineContract:
         assert await store.headline(INC_1) is None
         assert await store.ledger(INC_1) == ()
         assert await store.alerts_of(INC_1) == ()
-        assert await store.firing_of(INC_1) == {}
 
     async def test_who_decided_on_an_older_timeline_is_refused(self, store: Store) -> None:
         await store.commit(Change(appends=(opening(1),)))
@@ -255,12 +254,6 @@ class AlertContract:
         await store.commit(Change(alerts=(an_alert("a", incident=INC_2), an_alert("b", incident=None))))
         assert await store.alerts_of(INC_1) == ()
         assert [alert.name for alert in await store.alerts_of(INC_2)] == ["a"]
-
-    async def test_firing_alerts_are_counted_by_severity(self, store: Store) -> None:
-        worse = Severity("SEV1")
-        alerts = (an_alert("a"), an_alert("b"), an_alert("c", severity=worse), an_alert("d", status="resolved"))
-        await store.commit(Change(alerts=(*alerts, an_alert("e", incident=INC_2, severity=worse))))
-        assert await store.firing_of(INC_1) == {"SEV1": 1, "SEV2": 2}
 
     async def test_alerts_are_looked_at_again_when_they_asked_for_it(self, store: Store) -> None:
         assert await store.next_recheck_at() is None
@@ -494,7 +487,7 @@ async def everything(store: Store) -> list[object]:
         [await store.headlines(), await store.headlines(open_only=True)],
         [await store.headlines(before=incident_id(n), limit=2) for n in numbers],
         [[await store.timeline(incident), await store.timeline(incident, 1, 1)] for incident in incidents],
-        [[await store.ledger(incident_id(n)), await store.firing_of(incident_id(n))] for n in numbers],
+        [await store.ledger(incident_id(n)) for n in numbers],
         [await store.alerts_of(incident_id(n)) for n in numbers],
         [await store.latest_of_group(["a", "b", "agent-booster"]), await store.last_number()],
         [await store.due(after(minute), 3) for minute in (0, 5, 10, 100)],

@@ -1,7 +1,7 @@
 """The port of the channels: a message goes in, what became of it comes out.
 
-An adapter makes exactly one attempt and never raises for what the world does: a refusal, a time-out and a full queue are
-outcomes. Retrying, the next contact method and the next person are the outbox's and the core's business.
+An adapter makes exactly one attempt and never raises for what the world does: a refusal, a time-out and a full queue
+are outcomes. Retrying, the next contact method and the next person are the outbox's and the core's business.
 """
 
 from typing import NewType, Protocol

@@ -1,8 +1,8 @@
 """Alerts: what the watched system says is wrong, seen through notifications that repeat, overtake and get lost.
 
 `observe` is the whole of it: what was known of an alert and what is now said about it go in; what is known then, and
-what that means for an incident, come out. A repeated notification changes nothing, one that was overtaken is passed over, an
-alert that comes and goes is held as firing until it has been quiet, and a silenced one is looked at again.
+what that means for an incident, come out. A repeated notification changes nothing, one that was overtaken is passed
+over, an alert that comes and goes is held as firing until it has been quiet, a silenced one is looked at again.
 """
 
 import re

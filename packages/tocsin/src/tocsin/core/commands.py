@@ -1,5 +1,6 @@
 """What is asked for, what else a decision may depend on, and how it is refused."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -40,6 +41,8 @@ class AttachAlerts(Command, frozen=True, kw_only=True, tag="attach_alerts"):
     firing: int = 0
     worst: Severity | None = None
     """The worst severity among those that fire now."""
+    by_severity: Mapping[Severity, int] = {}
+    """How many of each severity fire now."""
     shows: Severity | None = None
     """The worst severity among those that began: what measurement shows now (C5)."""
     evidence: Evidence | None = None

@@ -69,7 +69,8 @@ def carry_out(draft: Draft, rule: Rule, consequence: Consequence, given: Situati
         case JudgeMitigation():
             draft.add(_judged(draft.incident, given))
         case Close():
-            draft.add(IncidentClosed(at=given.now, reason=rule.title))
+            if draft.incident.resolved:  # A milestone told too soon must not silence what is still open.
+                draft.add(IncidentClosed(at=given.now, reason=rule.title))
         case _:
             assert_never(consequence)
 

@@ -5,6 +5,7 @@ with a default, nothing may be renamed or given another meaning. `tests/core/tim
 load for ever.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -102,6 +103,8 @@ class AlertsAttached(Event, frozen=True, kw_only=True, tag="alerts_attached"):
     firing: int
     """How many of the incident's alerts fire now."""
     worst: SeverityName | None = None
+    by_severity: Mapping[SeverityName, int] = {}
+    """How many of each severity fire now."""
 
 
 class AlertsCleared(Event, frozen=True, kw_only=True, tag="alerts_cleared"):
@@ -111,6 +114,7 @@ class AlertsCleared(Event, frozen=True, kw_only=True, tag="alerts_cleared"):
     count: int
     firing: int
     worst: SeverityName | None = None
+    by_severity: Mapping[SeverityName, int] = {}
     improved: bool = False
     """The worst that still fires is less severe than the worst before (E5)."""
 

@@ -95,6 +95,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     level: int = 0
     firing: int = 0
     worst: Severity | None = None
+    firing_by: Mapping[Severity, int] = {}
+    """How many of its alerts fire, by severity."""
     responders: tuple[PersonId, ...] = ()
     """Who acknowledged, first one first."""
     roles: Mapping[RoleName, PersonId] = {}
@@ -188,11 +190,11 @@ def _said(incident: Incident, event: AnyEvent, where: str, text: str) -> Inciden
 
 
 def _alerts_attached(incident: Incident, event: AlertsAttached) -> Incident:
-    return replace(incident, firing=event.firing, worst=event.worst, last_began=event)
+    return replace(incident, firing=event.firing, worst=event.worst, firing_by=event.by_severity, last_began=event)
 
 
 def _alerts_cleared(incident: Incident, event: AlertsCleared) -> Incident:
-    after = replace(incident, firing=event.firing, worst=event.worst, last_ended=event)
+    after = replace(incident, firing=event.firing, worst=event.worst, firing_by=event.by_severity, last_ended=event)
     return _mark(after, event, m.IMPROVED) if event.improved else after
 
 

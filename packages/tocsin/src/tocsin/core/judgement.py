@@ -71,6 +71,7 @@ def _alerts_began(draft: Draft, command: AttachAlerts, given: Situation) -> None
             count=command.began_count,
             firing=command.firing,
             worst=command.worst,
+            by_severity=command.by_severity,
         )
     )
     shows, evidence = command.shows, command.evidence
@@ -91,6 +92,7 @@ def _alerts_ended(draft: Draft, command: AttachAlerts, given: Situation) -> None
             count=command.ended_count,
             firing=command.firing,
             worst=after,
+            by_severity=command.by_severity,
             improved=improved,
         )
     )
@@ -170,7 +172,7 @@ def record_measurement(draft: Draft, command: RecordMeasurement, given: Situatio
     began_at = _window(incident, found, given) if watching else None
     if not (watching or _awaits_judgement(incident, given) or found != incident.verdict):
         return
-    if incident.measured_at == given.now and incident.samples == command.samples:
+    if (incident.measured_at, incident.samples, incident.verdict) == (given.now, command.samples, found):
         return  # The same measurement told twice.
     draft.add(
         ObjectivesMeasured(

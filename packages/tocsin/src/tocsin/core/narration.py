@@ -77,7 +77,7 @@ def _told(event: e.PersonTold, names: _Names) -> str:
 
 
 def _acknowledged(event: e.Acknowledged, names: _Names) -> str:
-    rest = "" if event.takes_command else "; the incident still waits for somebody to take it in hand"
+    rest = "" if event.takes_command else ", who does not take command"
     return f"Acknowledged by {names.person(event.by.person)}{rest}"
 
 

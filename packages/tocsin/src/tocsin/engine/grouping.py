@@ -6,13 +6,14 @@ attached to, wherever that stands.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 from msgspec.structs import replace
 from whenever import Instant
 
+from tocsin.core import marks as m
 from tocsin.core.alert import Alert, Sighting, Turn
 from tocsin.core.commands import AnyCommand, AttachAlerts, Declare, NoticeSpread
 from tocsin.core.events import Actor, AlertBrief, Evidence
@@ -80,12 +81,13 @@ class Grouping:
         return not latest.closed and now - latest.resolved_at <= window
 
     async def _decide(self, incident: IncidentId, turns: _Turns, now: Instant) -> Decision:
-        firing = Counter(await self._store.firing_of(incident))
+        before = await self._handler.load(incident)
+        firing = Counter(before.firing_by if before else {})
         firing.update(alert.severity for alert in turns.began)
         firing.subtract(alert.severity for alert in turns.ended)
         rules = self._handler.playbooks.current
         commands: list[AnyCommand] = []
-        if await self._handler.load(incident) is None:
+        if before is None:
             commands.append(_declaration(incident, turns.began, rules))
         commands.append(_attachment(turns, firing, rules))
         return await self._handler.prepare(incident, commands, now)
@@ -95,24 +97,22 @@ class Grouping:
         rules = self._handler.playbooks.current
         open_now = {each.id: each for each in await self._store.headlines(open_only=True, limit=ROWS_PER_PAGE)}
         open_now.update({each.incident.id: each.headline for each in decisions})
+        in_trouble = {
+            severity: _in_trouble(severity, open_now.values(), rules)
+            for severity in {decision.incident.severity for decision in decisions}
+        }
         result = []
         for decision in decisions:
-            headline = decision.headline
-            components = _in_trouble(headline, open_now, rules)
-            if len(components) >= rules.several_components:
+            components = in_trouble[decision.incident.severity]
+            if len(components) >= rules.several_components and m.SPREAD not in decision.incident.marks:
                 result.append(await self._handler.extend(decision, NoticeSpread(components=components), now))
         return result
 
 
-def _in_trouble(
-    headline: Headline, open_now: Mapping[IncidentId, Headline], rules: Rulebook
-) -> tuple[ComponentId, ...]:
-    """Name the components whose open incidents are at least as severe as this one."""
+def _in_trouble(severity: Severity, open_now: Iterable[Headline], rules: Rulebook) -> tuple[ComponentId, ...]:
+    """Name the components whose open incidents are at least so severe."""
     named = {
-        component
-        for other in open_now.values()
-        if not rules.worse(headline.severity, other.severity)
-        for component in other.components
+        component for other in open_now if not rules.worse(severity, other.severity) for component in other.components
     }
     return tuple(sorted(named))
 
@@ -180,6 +180,7 @@ def _attachment(turns: _Turns, firing: Mapping[Severity, int], rules: Rulebook) 
         ended_count=len(turns.ended),
         firing=sum(counted.values()),
         worst=min(counted, key=rules.rank, default=None),
+        by_severity=counted,
         shows=shows.severity if shows else None,
         evidence=_evidence(shows) if shows else None,
         title=_title(shows, rules) if shows else "",

@@ -4,7 +4,6 @@ It is meant to be obviously right rather than fast: plain dictionaries in order 
 otherwise be searched at every step of a long simulation are kept up to date on the side: what is open, due or waiting.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,7 +13,7 @@ from whenever import Instant
 
 from tocsin.core.alert import Alert, Disposition, Silence
 from tocsin.core.events import AnyEvent
-from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, Severity, SignalId, SilenceId
+from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, SignalId, SilenceId
 from tocsin.core.messages import Intent
 from tocsin.core.rules import Override
 from tocsin.store.port import (
@@ -232,11 +231,6 @@ class MemoryStore:
         found.sort(key=lambda alert: alert.started_at, reverse=True)
         found.sort(key=lambda alert: alert.status != "firing")
         return tuple(found[:limit])
-
-    async def firing_of(self, incident: IncidentId) -> Mapping[Severity, int]:
-        """Count an incident's firing alerts by severity."""
-        alerts = self._alerts_of.get(incident, {}).values()
-        return dict(Counter(alert.severity for alert in alerts if alert.status == "firing"))
 
     async def alerts_to_recheck(self, now: Instant, limit: int) -> tuple[Alert, ...]:
         """Answer alerts whose ``recheck_at`` has come, longest due first."""

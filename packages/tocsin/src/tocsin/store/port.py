@@ -231,10 +231,6 @@ class Store(Protocol):
         """Answer an incident's alerts, firing ones first, then the newest."""
         ...
 
-    async def firing_of(self, incident: IncidentId) -> Mapping[Severity, int]:
-        """Count an incident's firing alerts by severity."""
-        ...
-
     async def alerts_to_recheck(self, now: Instant, limit: int) -> tuple[Alert, ...]:
         """Answer alerts whose ``recheck_at`` has come."""
         ...

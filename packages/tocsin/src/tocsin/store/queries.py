@@ -8,7 +8,7 @@ from whenever import Instant
 
 from tocsin.core.alert import Alert, Silence
 from tocsin.core.events import AnyEvent
-from tocsin.core.ids import AlertFingerprint, IncidentId, Severity, SignalId
+from tocsin.core.ids import AlertFingerprint, IncidentId, SignalId
 from tocsin.core.messages import Intent
 from tocsin.core.rules import Override
 from tocsin.store import tables as t
@@ -206,12 +206,6 @@ _FIRING_OF: Final = (
     .where(t.alerts.c.incident == _given, t.alerts.c.status == "firing")
     .group_by(t.alerts.c.severity)
 )
-
-
-def firing_of(connection: sa.Connection, incident: IncidentId) -> dict[Severity, int]:
-    """Count an incident's firing alerts by severity."""
-    found = connection.execute(_FIRING_OF, {"given": incident})
-    return {row.severity: row.number for row in found}
 
 
 _RECHECK: Final = (

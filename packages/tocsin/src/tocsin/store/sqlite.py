@@ -21,7 +21,7 @@ from whenever import Instant
 
 from tocsin.core.alert import Alert, Silence
 from tocsin.core.events import AnyEvent
-from tocsin.core.ids import AlertFingerprint, IncidentId, Severity, SignalId
+from tocsin.core.ids import AlertFingerprint, IncidentId, SignalId
 from tocsin.core.messages import Intent
 from tocsin.core.rules import Override
 from tocsin.store import migrations, queries
@@ -138,10 +138,6 @@ class SqliteStore:
     async def alerts_of(self, incident: IncidentId, limit: int = 1000) -> tuple[Alert, ...]:
         """Answer an incident's alerts, firing ones first, then the newest."""
         return await self._ask(queries.alerts_of, incident, limit)
-
-    async def firing_of(self, incident: IncidentId) -> Mapping[Severity, int]:
-        """Count an incident's firing alerts by severity."""
-        return await self._ask(queries.firing_of, incident)
 
     async def alerts_to_recheck(self, now: Instant, limit: int) -> tuple[Alert, ...]:
         """Answer alerts whose ``recheck_at`` has come, longest due first."""
