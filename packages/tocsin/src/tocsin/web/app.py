@@ -1,0 +1,68 @@
+"""The application: every route, one guard, one handler of errors, nothing else in the way."""
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from whenever import Date, Instant, Time, TimeDelta
+
+from tocsin.core.limits import BODY_MAX
+from tocsin.engine.links import Links
+from tocsin.engine.queries import Queries
+from tocsin.engine.serve import Engine
+from tocsin.store.codec import enc_hook
+from tocsin.web import openapi
+from tocsin.web.api import acts, classify, health, incidents, oncall, playbook, signals, silences, tokens
+from tocsin.web.auth import authorize
+from tocsin.web.ingest import Ingest
+from tocsin.web.pages import acknowledge
+from tocsin.web.problems import answering
+from tocsin.web.site import Reload, Site, provide_caller, provide_site
+
+
+def create_app(engine: Engine, queries: Queries, links: Links, reload: Reload) -> Litestar:
+    """Make the application over a running engine. Starting and stopping the engine is its caller's business.
+
+    ``reload`` reads the playbook anew and puts it in force; what it raises is answered as a problem.
+    """
+    site = Site(engine, queries, links, reload)
+    app = Litestar(
+        route_handlers=[
+            health.health,
+            health.metrics,
+            openapi.serve,
+            acknowledge.show,
+            acknowledge.acknowledge,
+            Router("/signals", route_handlers=[signals.alertmanager, signals.heartbeat, signals.report]),
+            Router("/api/v1", route_handlers=[signals.show, oncall.oncall, classify.classify]),
+            Router(
+                "/api/v1/incidents",
+                route_handlers=[
+                    incidents.listed,
+                    incidents.declare,
+                    incidents.show,
+                    incidents.timeline,
+                    incidents.deadlines,
+                    incidents.ledger,
+                    *acts.handlers(),
+                ],
+            ),
+            Router("/api/v1/silences", route_handlers=[silences.listed, silences.create, silences.end]),
+            Router("/api/v1/tokens", route_handlers=[tokens.listed, tokens.create, tokens.revoke]),
+            Router("/api/v1/playbook", route_handlers=[playbook.show, playbook.reload]),
+        ],
+        dependencies={
+            "site": Provide(provide_site, sync_to_thread=False),
+            "caller": Provide(provide_caller, sync_to_thread=False),
+        },
+        guards=[authorize],
+        exception_handlers={Exception: answering(engine.telemetry)},
+        type_encoders=dict.fromkeys((Instant, Date, Time, TimeDelta), enc_hook),
+        request_max_body_size=BODY_MAX,
+        state=State({"site": site}),
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    site.description = openapi.document(app)
+    app.asgi_handler = Ingest(site, app.asgi_handler)
+    return app

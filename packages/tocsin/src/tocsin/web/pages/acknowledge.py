@@ -1,0 +1,181 @@
+"""The page behind a signed link: what is wrong, how badly, since when, and one button that says "I am on it".
+
+Looking at the page changes nothing, because mail scanners and chat previews follow links. Only the button acknowledges,
+and pressing it twice does no harm.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from http import HTTPStatus
+from typing import Final
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+from whenever import Instant
+
+from tocsin.core.commands import Acknowledge, Refused
+from tocsin.core.events import Actor
+from tocsin.core.ids import PersonId
+from tocsin.core.rules import Rulebook
+from tocsin.core.stages import Stage
+from tocsin.engine.links import Grant, LinkRefused
+from tocsin.engine.queries import View
+from tocsin.store.port import Conflict, StoreUnavailable
+from tocsin.web.pages.layout import TONES, facts, page, points, prose
+from tocsin.web.problems import Declined, Fault, explain, headers_of
+from tocsin.web.site import Site, TheSite, says
+
+_EXPECTED: Final = (LinkRefused, Refused, Declined, StoreUnavailable, Conflict)
+_OPEN: Final = says(None, answers=str, media_type="text/html")
+
+
+@get("/a/{token:str}", opt=_OPEN)
+async def show(site: TheSite, token: FromPath[str]) -> Response[str]:
+    """Show the incident that a link is about, with the button. Nothing is acknowledged by looking."""
+    try:
+        grant, view = await _granted(site, token)
+    except _EXPECTED as error:
+        return _problem(site, error, token="")
+    return _incident(site, grant, view)
+
+
+@post("/a/{token:str}", status_code=HTTPStatus.OK, opt=_OPEN)
+async def acknowledge(site: TheSite, token: FromPath[str]) -> Response[str]:
+    """Acknowledge for the person whom the link was made for, and say what to do next."""
+    try:
+        grant, view = await _granted(site, token)
+        if view.stage is not Stage.RESOLVED:
+            await site.engine.handle(grant.incident, Acknowledge(by=Actor(person=grant.person, via="link")))
+        view = await _view(site, grant)
+    except _EXPECTED as error:
+        return _problem(site, error, token)
+    return _incident(site, grant, view)
+
+
+async def _granted(site: Site, token: str) -> tuple[Grant, View]:
+    grant = site.links.check(token, site.engine.clock.now())
+    return grant, await _view(site, grant)
+
+
+async def _view(site: Site, grant: Grant) -> View:
+    view = await site.queries.view(grant.incident, site.engine.clock.now())
+    if view is None:
+        detail = f"there is no incident {grant.incident} any more"
+        raise Declined(HTTPStatus.NOT_FOUND, Fault.NOT_FOUND, detail, "Ask in the incident's channel.")
+    return view
+
+
+def _incident(site: Site, grant: Grant, view: View) -> Response[str]:
+    rules, now = site.rules, site.engine.clock.now()
+    resolved, answered = view.stage is Stage.RESOLVED, grant.person in view.responders
+    if resolved:
+        below = _over(view, now)
+    elif answered:
+        below = _yours(grant, view, rules)
+    else:
+        below = _question(grant, view, rules)
+    tone = "good" if resolved else TONES[min(rules.rank(view.severity), len(TONES) - 1)]
+    return page(f"{view.severity} {view.title}", tone, _head(view, rules, now) + below, HTTPStatus.OK)
+
+
+def _head(view: View, rules: Rulebook, now: Instant) -> str:
+    meaning = next((each.name for each in rules.severities if each.id == view.severity), "")
+    since = f"since {_clock(view.detected_at, now)}, {_ago(view.detected_at, now)}" if view.detected_at else ""
+    components = ", ".join(
+        rules.components[each].name if each in rules.components else each for each in view.components
+    )
+    clause = f"clause {view.clause}" if view.clause else ""
+    because = "" if view.because in view.title else view.because  # Once is enough at three in the morning.
+    rows = {
+        "Affected": components,
+        "Why": f"{because} ({clause})" if because and clause else because or clause,
+        "Alerts": f"{view.firing} firing" if view.firing else "",
+        "In hand": _in_hand(view, rules),
+    }
+    return (
+        f'<div class="top"><span class="tone">{escape(view.severity)} {escape(meaning)}</span>'
+        f'<span class="soft">{escape(view.id)}</span></div>'
+        f'<h1>{escape(view.title)}</h1><p class="soft">{escape(since)}</p>{facts(rows)}'
+    )
+
+
+def _in_hand(view: View, rules: Rulebook) -> str:
+    if view.responders:
+        return _names(view.responders, rules)
+    waiting = _names(view.waiting_for, rules)
+    return f"nobody yet; asked: {waiting}" if waiting else "nobody yet"
+
+
+def _question(grant: Grant, view: View, rules: Rulebook) -> str:
+    name = _names((grant.person,), rules)
+    known = rules.people.get(grant.person)
+    takes_command = known is None or known.takes_command
+    leader = view.commander if view.commander in view.responders else ""
+    if leader:
+        lead = f"{_names((PersonId(leader),), rules)} leads; you join."
+    elif takes_command:
+        lead = "You take it in hand and lead until you hand it over."
+    else:
+        lead = "Your page has its answer; somebody who can take command is still asked."
+    then = (
+        lead,
+        "" if view.acknowledged or not takes_command else "Nobody else is woken for want of an answer.",
+        "Your name and the time go into the timeline.",
+        "The next page shows what is due first.",
+    )
+    button = (
+        f'<form method="post"><button type="submit">I am on it</button></form><p class="soft">as {escape(name)}</p>'
+    )
+    return button + points("What happens then", then)
+
+
+def _yours(grant: Grant, view: View, rules: Rulebook) -> str:
+    late = "overdue" in view.next_action
+    others = [each for each in view.responders if each != grant.person]
+    roles = [role.replace("_", " ") for role, person in view.roles.items() if person == grant.person]
+    lines = (
+        f"You are {' and '.join(roles)}." if roles else "",
+        f"Also on it: {_names(others, rules)}." if others else "",
+        f"Say what you see: `tocsin note {view.id} …`",
+        f"All that is due: `tocsin show {view.id}`",
+    )
+    return (
+        f'<div class="said{" late" if late else ""}"><strong>You are on it.</strong>'
+        f"<br>Next: {escape(view.next_action)}</div>"
+        f"{points(_names((grant.person,), rules), lines)}"
+    )
+
+
+def _over(view: View, now: Instant) -> str:
+    when = f" {_ago(view.resolved_at, now)}" if view.resolved_at else ""
+    return f'<div class="said"><strong>It is resolved{escape(when)}.</strong><br>Nothing is asked of you now.</div>'
+
+
+def _problem(site: Site, error: Exception, token: str) -> Response[str]:
+    found = explain(error, site.engine.telemetry, "/a/")
+    again = ""
+    if token and found.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        again = '<form method="post"><button type="submit">Try again</button></form>'
+    inner = (
+        f'<div class="top"><span class="tone">Not acknowledged</span></div><h1>{prose(found.detail)}</h1>'
+        f"<p>{prose(found.remedy)}</p>{again}"
+    )
+    return page("Not acknowledged", "worst", inner, found.status, headers_of(found))
+
+
+def _names(people: Sequence[PersonId], rules: Rulebook) -> str:
+    return ", ".join(rules.people[each].name if each in rules.people else each for each in people)
+
+
+def _clock(at: Instant, now: Instant) -> str:
+    here, today = at.to_tz("UTC"), now.to_tz("UTC").date()
+    day = "" if here.date() == today else f"{here.date()} "
+    return f"{day}{here.hour:02}:{here.minute:02} UTC"
+
+
+def _ago(at: Instant, now: Instant) -> str:
+    minutes = int((now - at).total("minutes"))
+    if minutes < 1:
+        return "just now"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest:02} min ago" if hours else f"{minutes} min ago"
