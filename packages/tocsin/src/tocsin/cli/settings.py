@@ -1,0 +1,217 @@
+"""What an operator can set: from the environment, from a TOML file, from files that hold one secret each.
+
+A setting has one name. ``TOCSIN_SMTP_HOST`` in the environment is ``smtp_host`` in the file; the environment wins. A
+secret can be read from a file, by the same name with ``_FILE`` at its end, so that it need not stand in either.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+PREFIX: Final = "TOCSIN_"
+SECRETS: Final = ("slack_token", "smtp_password", "webhook_secret", "link_secret")
+_FOR_CLIENTS: Final = ("url", "token", "config")
+"""Variables that the other commands read; a server passes over them."""
+
+_Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message names it and the way out."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All that can be set. The defaults are a Tocsin that works on one machine with nothing set up."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: _Port = 8700
+    base_url: str = ""
+    """How people reach this server; it stands in acknowledge links. Empty: made of host and port."""
+    database: str = ""
+    """The database's file. Empty: in the user's data directory."""
+    playbook: str = "agentic-flow"
+    """A playbook's folder, or the name of a shipped one."""
+    playbook_speed: Annotated[float, Meta(gt=0, le=100_000)] = 1.0
+    """Divides every duration of the playbook: for demonstrations and drills."""
+    prometheus_url: str = ""
+    """Where objectives are asked for. Empty: nothing is measured, so nothing can be verified."""
+    slack_token: str = ""
+    slack_base_url: str = "https://slack.com/api"
+    smtp_host: str = ""
+    smtp_port: _Port = 587
+    smtp_user: str = ""
+    smtp_password: str = ""
+    smtp_from: str = ""
+    smtp_security: Literal["starttls", "tls", "plain"] = "starttls"
+    webhook_allow: tuple[str, ...] = ()
+    """Hosts and beginnings of URLs that pages may be posted to."""
+    webhook_secret: str = ""
+    """Signs what is posted."""
+    link_secret: str = ""
+    """Signs acknowledge links. Empty: made once and kept beside the database."""
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    log_format: Literal["text", "json"] = "text"
+
+    def __repr__(self) -> str:
+        """Show where this listens, and no secret."""
+        return f"Settings({self.host}:{self.port})"
+
+    @property
+    def url(self) -> str:
+        """Answer how people reach this server."""
+        return (self.base_url or f"http://{_spoken(self.host)}:{self.port}").rstrip("/")
+
+    @property
+    def database_path(self) -> Path:
+        """Answer the database's file."""
+        return Path(self.database).expanduser() if self.database else _data_folder() / "tocsin.db"
+
+
+def load(config: Path | None = None, environ: Mapping[str, str] | None = None, **given: object) -> Settings:
+    """Read the settings: defaults, then the file, then the environment, then what was given. Raises `SettingsError`."""
+    environ = os.environ if environ is None else environ
+    named = config or (Path(environ[PREFIX + "CONFIG"]) if environ.get(PREFIX + "CONFIG") else None)
+    values: dict[str, Any] = {}
+    if named is not None:
+        values |= _from_file(named)
+    values |= _from_environment(environ)
+    values |= {name: _converted(name, value, f"--{name}") for name, value in given.items() if value is not None}
+    settings = msgspec.structs.replace(Settings(), **values)
+    _check(settings)
+    return settings
+
+
+def strangers(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Answer, for each variable that looks like a setting but is none, what to say of it."""
+    environ = os.environ if environ is None else environ
+    names = {name.removeprefix(PREFIX).lower() for name in environ if name.startswith(PREFIX)}
+    known = _known()
+    return [f"{PREFIX}{name.upper()} is not a setting{_meant(name, True)}" for name in sorted(names - known)]
+
+
+def _known() -> set[str]:
+    return {*Settings.__struct_fields__, *_FOR_CLIENTS, *(f"{secret}_file" for secret in SECRETS)}
+
+
+def _meant(name: str, variable: bool = False) -> str:
+    close = get_close_matches(name, _known() - set(_FOR_CLIENTS), 1)
+    if not close:
+        return ""
+    return f'; did you mean "{PREFIX + close[0].upper() if variable else close[0]}"?'
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}. Name an existing file with --config.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}. Write one `name = value` a line.") from error
+    for name in document:
+        if name not in _known() or name in _FOR_CLIENTS:
+            raise SettingsError(f'{path}: "{name}" is not a setting{_meant(name) or "; see docs/operating.md"}')
+    return _with_secrets(document, lambda name: f"{path}: {name}")
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    found = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() in _known() and value != ""
+    }
+    for name in _FOR_CLIENTS:
+        found.pop(name, None)
+    return _with_secrets(found, lambda name: PREFIX + name.upper())
+
+
+def _with_secrets(raw: Mapping[str, Any], called: Any) -> dict[str, Any]:
+    """Convert values to their kinds and read the files that hold secrets."""
+    values: dict[str, Any] = {}
+    for name, value in raw.items():
+        if name.endswith("_file") and name.removesuffix("_file") in SECRETS:
+            secret = name.removesuffix("_file")
+            if secret in raw:
+                raise SettingsError(f"{called(secret)} and {called(name)} are both given. Keep one of them.")
+            values[secret] = _secret(Path(str(value)), called(name))
+        else:
+            values[name] = _converted(name, value, called(name))
+    return values
+
+
+def _secret(path: Path, called: str) -> str:
+    try:
+        secret = path.expanduser().read_text(encoding="utf8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{called}: {path} cannot be read: {error}. Check that it is there and readable."
+        ) from error
+    if not secret:
+        raise SettingsError(f"{called}: {path} is empty. Write the secret into it, on one line.")
+    return secret
+
+
+def _converted(name: str, value: object, called: str) -> Any:
+    kind = next(field.type for field in msgspec.structs.fields(Settings) if field.name == name)
+    if name == "webhook_allow" and isinstance(value, str):
+        value = value.replace(",", " ").split()
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        shown = "the value" if name in SECRETS else f'"{value}"'
+        raise SettingsError(
+            f"{called}: {shown} cannot be used: {_lower(str(error))}. {_REMEDIES.get(name, '')}".strip()
+        ) from error
+
+
+_REMEDIES: Final = {
+    "port": "Give a free port from 1 to 65535, such as 8700.",
+    "playbook_speed": "Give a number above 0: 1 is as the playbook says, 60 makes a minute a second.",
+    "smtp_port": "Give the relay's port: 587 for starttls, 465 for tls.",
+    "smtp_security": "Give starttls, tls or plain.",
+    "log_level": "Give debug, info, warning or error.",
+    "log_format": "Give text or json.",
+    "webhook_allow": "Give hosts or beginnings of URLs, separated by commas.",
+}
+
+
+def _check(settings: Settings) -> None:
+    for name in ("base_url", "prometheus_url", "slack_base_url"):
+        value = getattr(settings, name)
+        if value and not value.startswith(("http://", "https://")):
+            raise SettingsError(f'{PREFIX}{name.upper()}: "{value}" is no URL. Write it with http:// or https://.')
+    if settings.smtp_host and not settings.smtp_from:
+        raise SettingsError(
+            "TOCSIN_SMTP_FROM is missing: mails need a sender. Give an address such as tocsin@example.org."
+        )
+    if settings.link_secret and len(settings.link_secret) < _LINK_SECRET_MIN:
+        raise SettingsError(
+            f"TOCSIN_LINK_SECRET is shorter than {_LINK_SECRET_MIN} characters. "
+            "Give a long random one, or none: then one is made and kept beside the database."
+        )
+
+
+_LINK_SECRET_MIN: Final = 16
+
+
+def _data_folder() -> Path:
+    from platformdirs import user_data_path  # noqa: PLC0415 - only who did not say where the database is needs it.
+
+    return user_data_path("tocsin", appauthor=False)
+
+
+def _spoken(host: str) -> str:
+    """Answer a host as it stands in a URL: whoever listens everywhere is reached on this machine, too."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - it is only recognised here.
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

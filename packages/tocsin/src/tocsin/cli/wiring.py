@@ -1,0 +1,289 @@
+"""Which parts a running Tocsin is made of: the only file that names concrete adapters.
+
+Each adapter is loaded when a setting asks for it, so a Tocsin without Slack does not pay for Slack, in time or memory.
+"""
+
+import asyncio
+import os
+import secrets
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from tocsin.channels.console import ConsoleChannel
+from tocsin.channels.port import Channel
+from tocsin.cli.files import folder_of
+from tocsin.cli.session import Failed
+from tocsin.cli.settings import Settings, SettingsError, load
+from tocsin.core.ids import ChannelName
+from tocsin.core.rules import Rulebook
+from tocsin.engine.clock import Chance, Clock, Numbers, SystemClock
+from tocsin.engine.dispatcher import Dispatcher
+from tocsin.engine.grouping import Grouping
+from tocsin.engine.handler import Handler
+from tocsin.engine.heartbeats import Heartbeats
+from tocsin.engine.intake import Intake
+from tocsin.engine.links import Links
+from tocsin.engine.playbooks import Playbooks
+from tocsin.engine.queries import Queries
+from tocsin.engine.reconciler import Reconciler
+from tocsin.engine.serve import Engine
+from tocsin.engine.telemetry import Telemetry
+from tocsin.engine.watcher import Watcher
+from tocsin.metrics.port import Figure
+from tocsin.playbook.load import load_rulebook
+from tocsin.signals.alertmanager import AlertmanagerDecoder
+from tocsin.signals.port import Decoder
+from tocsin.signals.report import ReportDecoder
+from tocsin.store.lock import StoreInUse
+from tocsin.store.migrations import SchemaTooNew, stored_revision
+from tocsin.store.port import Store, StoreUnavailable
+from tocsin.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    import httpx
+
+    from tocsin.metrics.prometheus import PrometheusMeasurements
+
+
+_SECRET_BYTES: Final = 32
+
+
+def rulebook(settings: Settings) -> Rulebook:
+    """Read the playbook that the settings name. Raises `PlaybookErrors`."""
+    return load_rulebook(folder_of(settings.playbook), speed=settings.playbook_speed)
+
+
+async def open_store(path: Path) -> SqliteStore:
+    """Open the database for this process alone. Raises `SettingsError` with the way out, or `StoreUnavailable`."""
+    try:
+        return await SqliteStore.open(path)
+    except (StoreInUse, SchemaTooNew) as error:
+        raise SettingsError(str(error)) from error
+    except OSError as error:
+        raise SettingsError(
+            f"TOCSIN_DATABASE: {path} cannot be used: {error}. Name a file in a folder of yours."
+        ) from error
+
+
+def database_of(given: str | None) -> Path:
+    """Answer the database that was given, or that the settings name; fails if they cannot be read."""
+    try:
+        return load(database=given).database_path
+    except SettingsError as error:
+        raise Failed(str(error)) from error
+
+
+@asynccontextmanager
+async def held_store(given: str | None) -> AsyncIterator[Store]:
+    """Hold the database while no server does; fails if one does."""
+    try:
+        store = await open_store(database_of(given))
+    except (SettingsError, StoreUnavailable) as error:
+        raise Failed(str(error)) from error
+    try:
+        yield store
+    except StoreUnavailable as error:
+        raise Failed(str(error)) from error
+    finally:
+        await store.close()
+
+
+def schema_of(path: Path) -> str | None:
+    """Answer the revision of a database's schema; None if there is no database yet."""
+    if not path.exists():
+        return None
+    engine = sa.create_engine(
+        "sqlite://", creator=lambda: sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
+    )
+    try:
+        with engine.connect() as connection:
+            return stored_revision(connection)
+    except sa.exc.DatabaseError as error:
+        raise Failed(f"cannot use {path} as a database: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def link_secret(settings: Settings) -> bytes:
+    """Answer what signs acknowledge links: as set, or made once and kept beside the database for its owner alone."""
+    if settings.link_secret:
+        return settings.link_secret.encode()
+    path = settings.database_path.with_name(settings.database_path.name + ".link-secret")
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _kept_secret(path)
+    with os.fdopen(file, "w") as out:
+        out.write(made := secrets.token_hex(_SECRET_BYTES))
+        out.flush()
+        os.fsync(out.fileno())
+    return made.encode()
+
+
+def _kept_secret(path: Path) -> bytes:
+    kept = path.read_bytes().strip()
+    if path.stat().st_mode & 0o077:
+        raise SettingsError(f"{path} can be read by others. Take that from them: chmod 600 {path}")
+    if len(kept) < _SECRET_BYTES:
+        raise SettingsError(f"{path} is incomplete. Remove it: the next start makes another, and older links end.")
+    return kept
+
+
+class Measured:
+    """The measurements of a Prometheus, and of those health endpoints that the playbook in force names."""
+
+    def __init__(self, http: "httpx.AsyncClient", url: str, playbooks: Playbooks) -> None:
+        self._http = http
+        self._url = url
+        self._playbooks = playbooks
+        self._made_for: Rulebook | None = None
+
+    @property
+    def _inner(self) -> "PrometheusMeasurements":
+        """Made anew after a reload: which addresses may be probed is decided when it is made."""
+        from tocsin.metrics.prometheus import PrometheusMeasurements  # noqa: PLC0415 - as the module says.
+
+        rules = self._playbooks.current
+        if self._made_for is not rules:
+            probes = [component.health_url for component in rules.components.values() if component.health_url]
+            self._made = PrometheusMeasurements(self._http, self._url, probes)
+            self._made_for = rules
+        return self._made
+
+    async def ask(self, query: str) -> Figure:
+        """Answer one number now."""
+        return await self._inner.ask(query)
+
+    async def probe(self, url: str) -> Figure:
+        """Answer how a health endpoint is."""
+        return await self._inner.probe(url)
+
+    async def close(self) -> None:
+        """Do nothing: the connections belong to whoever gave them."""
+
+
+class Tocsin:
+    """A wired Tocsin: the engine, the questions it answers, the application, and everything that wants to be closed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        channels: Mapping[ChannelName, Channel],
+        http: "httpx.AsyncClient | None",
+        links: Links,
+    ) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.channels = channels
+        self.queries = Queries(engine.store, engine.handler)
+        self.links = links
+        self._http = http
+
+    async def read_playbook(self) -> Rulebook:
+        """Read the playbook again, in a thread: nobody waits for it. Raises `PlaybookErrors`."""
+        return await asyncio.to_thread(rulebook, self.settings)
+
+    async def close(self) -> None:
+        """Let go of everything, the store last: what ends may still have something to write down."""
+        for channel in self.channels.values():
+            await channel.close()
+        if self._http is not None:
+            await self._http.aclose()
+        await self.engine.store.close()
+
+
+async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
+    """Put the parts together. Raises `SettingsError`."""
+    clock, chance, telemetry = SystemClock(), Chance(), Telemetry()
+    http = _http() if _calls_out(settings) else None
+    channels = _channels(settings, clock, http)
+    links = Links(link_secret(settings), settings.url)
+    playbooks = Playbooks(store, rules)
+    handler = Handler(store, playbooks, telemetry)
+    heartbeats = Heartbeats(store, playbooks)
+    numbers = Numbers(store)
+    grouping = Grouping(store, handler, numbers)
+    decoders: dict[str, Decoder] = {"alertmanager": AlertmanagerDecoder(), "report": ReportDecoder(chance.signal_id)}
+    measured = Measured(http, settings.prometheus_url, playbooks) if http and settings.prometheus_url else None
+    engine = Engine(
+        store=store,
+        clock=clock,
+        chance=chance,
+        numbers=numbers,
+        playbooks=playbooks,
+        handler=handler,
+        heartbeats=heartbeats,
+        intake=Intake(store, handler, grouping, heartbeats, decoders, chance, telemetry),
+        reconciler=Reconciler(store, handler, telemetry),
+        dispatcher=Dispatcher(store, handler, channels, links.sign, clock, chance, telemetry),
+        watcher=Watcher(store, handler, measured, telemetry) if measured else None,
+        telemetry=telemetry,
+    )
+    return Tocsin(settings, engine, channels, http, links)
+
+
+def _calls_out(settings: Settings) -> bool:
+    return bool(settings.prometheus_url or settings.slack_token or settings.webhook_allow)
+
+
+def _http() -> "httpx.AsyncClient":
+    import httpx  # noqa: PLC0415 - as the module says.
+
+    # No proxy of the environment: whom we call is decided by the allow-list, not by a variable.
+    return httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=100, max_keepalive_connections=20))
+
+
+def _channels(settings: Settings, clock: Clock, http: "httpx.AsyncClient | None") -> dict[ChannelName, Channel]:
+    made: dict[str, Callable[[], Channel]] = {"console": _console}
+    if settings.webhook_allow and http is not None:
+        made["webhook"] = lambda: _webhook(settings, clock, http)
+    if settings.slack_token and http is not None:
+        made["slack"] = lambda: _slack(settings, http)
+    if settings.smtp_host:
+        made["email"] = lambda: _email(settings, clock)
+    return {ChannelName(name): make() for name, make in made.items()}
+
+
+def _console() -> Channel:
+    import sys  # noqa: PLC0415 - looked at now, so that a redirected output is the redirected one.
+
+    return ConsoleChannel(sys.stdout)
+
+
+def _webhook(settings: Settings, clock: Clock, http: "httpx.AsyncClient") -> Channel:
+    from tocsin.channels.webhook import WebhookChannel  # noqa: PLC0415
+
+    try:
+        return WebhookChannel(http, settings.webhook_allow, clock.now, settings.webhook_secret)
+    except ValueError as error:
+        raise SettingsError(f"TOCSIN_WEBHOOK_ALLOW: {error}. Write a host, or the beginning of a URL.") from error
+
+
+def _slack(settings: Settings, http: "httpx.AsyncClient") -> Channel:
+    from tocsin.channels.slack import SlackChannel  # noqa: PLC0415
+
+    return SlackChannel(http, settings.slack_token, settings.slack_base_url)
+
+
+def _email(settings: Settings, clock: Clock) -> Channel:
+    from tocsin.channels.email import EmailChannel, Relay  # noqa: PLC0415
+
+    relay = Relay(
+        host=settings.smtp_host,
+        sender=settings.smtp_from,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        username=settings.smtp_user,
+        password=settings.smtp_password,
+    )
+    try:
+        return EmailChannel(relay, clock.now)
+    except ValueError as error:
+        raise SettingsError(f"TOCSIN_SMTP_FROM: {error}. Give one plain address.") from error
