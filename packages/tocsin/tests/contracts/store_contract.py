@@ -351,6 +351,14 @@ class OutboxContract:
         assert (entry.state, entry.next_at) == ("dead", None)
         assert (await store.counts(NOON)).dead_letters == 1
 
+    async def test_a_message_that_was_withdrawn_is_no_dead_letter(self, store: Store) -> None:
+        await store.commit(Change(intents=(an_intent("i"),)))
+        await store.commit(Change(attempts=(an_attempt("i", minute=1, outcome="withdrawn"),)))
+        assert await claimed(store, 99) == []
+        (entry,) = await store.ledger(INC_1)
+        assert (entry.state, entry.next_at) == ("withdrawn", None)
+        assert (await store.counts(NOON)).dead_letters == 0
+
     async def test_what_has_ended_stays_ended_but_late_good_news_is_believed(self, store: Store) -> None:
         await store.commit(Change(intents=(an_intent("given up"), an_intent("done"))))
         ends = (an_attempt("given up", minute=1), an_attempt("done", minute=1, outcome="accepted"))

@@ -7,6 +7,8 @@ from tocsin.core import marks as m
 from tocsin.core.commands import RecordDelivery, Situation
 from tocsin.core.draft import Draft
 from tocsin.core.events import (
+    TOCSIN,
+    Actor,
     AudienceTold,
     IncidentClosed,
     LevelRaised,
@@ -55,7 +57,7 @@ def carry_out(draft: Draft, rule: Rule, consequence: Consequence, given: Situati
             _page_target(draft, target, via, rule, given)
         case Tell(target, via):
             _tell(draft, target, via, rule, rule.title, given)
-        case Remind() if not (draft.incident.acknowledged or draft.incident.resolved):
+        case Remind() if _left_to_the_ladder(draft.incident, given):
             pass  # Nobody has it in hand: that is the ladder's business, and whoever sleeps needs no second reason.
         case Remind():
             _tell(draft, rule.owner or Everybody(), (), rule, f"{rule.title} is overdue", given)
@@ -75,14 +77,22 @@ def carry_out(draft: Draft, rule: Rule, consequence: Consequence, given: Situati
             assert_never(consequence)
 
 
-def raise_level(draft: Draft, number: int, rule: Rule | None, given: Situation, reason: str) -> None:
+def _left_to_the_ladder(incident: Incident, given: Situation) -> bool:
+    """Tell whether nobody has it in hand and the ladder goes on asking. One without an alarm ends some day."""
+    rows = given.rules.rows.get(incident.severity, ())
+    return not (incident.acknowledged or incident.resolved) and any(SoundAlarm() in row.then for row in rows)
+
+
+def raise_level(
+    draft: Draft, number: int, rule: Rule | None, given: Situation, reason: str, by: Actor = TOCSIN
+) -> None:
     """Escalate to a level unless it is reached already, and page its people as it says."""
     level = next((level for level in given.rules.levels if level.number == number), None)
     if level is None or draft.incident.level >= number:
         return
     clause = rule.clause if rule else level.clause
-    raised = LevelRaised(at=given.now, level=number, rule=rule.id if rule else None, reason=reason, clause=clause)
-    draft.add(raised)
+    row = rule.id if rule else None
+    draft.add(LevelRaised(at=given.now, by=by, level=number, rule=row, reason=reason, clause=clause))
     _page(
         draft,
         people(level.target, draft.incident, given),

@@ -182,7 +182,7 @@ def escalate(draft: Draft, command: Escalate, given: Situation) -> None:
             f"choose one of {', '.join(map(str, numbers))}",
         )
     reason = command.reason or f"called by {command.by.person or command.by.via}"
-    raise_level(draft, command.level, None, given, reason)
+    raise_level(draft, command.level, None, given, reason, command.by)
 
 
 def reach_milestone(draft: Draft, command: ReachMilestone, given: Situation) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 from tocsin.core.alert import Observation
 
 
-class Unreadable(Exception):  # noqa: N818 - the sender's mistake, not an error of ours.
+class Unreadable(Exception):
     """The body is not what the route takes. ``remedy`` tells the sender what to send."""
 
     def __init__(self, detail: str, remedy: str = "") -> None:

@@ -40,7 +40,7 @@ class _Delivery:
 
     intent: Intent
     next_at: Instant | None
-    state: Literal["waiting", "accepted", "dead"] = "waiting"
+    state: Literal["waiting", "accepted", "withdrawn", "dead"] = "waiting"
     attempts: dict[Instant, Attempt] = field(default_factory=dict)
 
     def record(self, attempt: Attempt) -> None:
@@ -51,7 +51,8 @@ class _Delivery:
         if attempt.outcome == "accepted":
             self.state, self.next_at = "accepted", None
         elif self.state == "waiting":
-            self.state = "dead" if attempt.next_at is None else "waiting"
+            ended: Literal["withdrawn", "dead"] = "withdrawn" if attempt.outcome == "withdrawn" else "dead"
+            self.state = ended if attempt.next_at is None else "waiting"
             self.next_at = attempt.next_at
 
     def entry(self) -> LedgerEntry:

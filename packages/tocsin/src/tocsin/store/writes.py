@@ -279,12 +279,13 @@ def _append_rows(append: Append) -> _AppendRows:
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     accepted = attempt.outcome == "accepted"
     then = None if accepted else _maybe(attempt.next_at)
+    ended = attempt.outcome if attempt.outcome in ("accepted", "withdrawn") else "dead"
     return {
         "of": attempt.intent,
         "at": nanoseconds(attempt.at),
         "told": json(attempt),
         "accepted": accepted,
-        "after": "accepted" if accepted else "dead" if then is None else "waiting",
+        "after": ended if then is None else "waiting",
         "then": then,
     }
 

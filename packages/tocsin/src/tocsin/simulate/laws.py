@@ -1,0 +1,169 @@
+"""The laws: what must hold after every write, whatever happened before it. A broken law is a bug, never bad luck.
+
+Each law is one small function that answers what is broken, in words. They know nothing of how the engine works: they
+look at what was kept, and at what the world has seen.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from whenever import Instant, TimeDelta
+
+from tocsin.core import events as e
+from tocsin.core import marks as m
+from tocsin.core.commands import AnyCommand, Refused, Situation
+from tocsin.core.deadlines import deadlines
+from tocsin.core.decide import decide
+from tocsin.core.events import AnyEvent
+from tocsin.core.ids import IncidentId
+from tocsin.core.incident import Incident, fold
+from tocsin.core.messages import Intent
+from tocsin.core.objectives import holds
+from tocsin.core.rules import Remind, Rule, Rulebook, RuleKind, SoundAlarm
+from tocsin.core.stages import Stage
+from tocsin.engine.handler import headline
+from tocsin.store.port import Append
+
+BROKEN_MAX: Final = 20
+"""Broken laws that are told. What follows from the first one rarely adds to it."""
+
+
+class Laws:
+    """Looks on, and remembers what was broken."""
+
+    def __init__(self, starts_at: Instant) -> None:
+        self.broken: list[str] = []
+        self._at = starts_at
+
+    def watch(self, at: Instant) -> None:
+        """Take note of the time, for the words of what is found."""
+        self._at = at
+
+    def found(self, broken: Iterable[str]) -> None:
+        """Take note of what a law found broken."""
+        for each in broken:
+            if len(self.broken) < BROKEN_MAX:
+                self.broken.append(f"{self._at.format_iso()} {each}")
+
+
+def time_goes_forward(incident: IncidentId, last_at: Instant, events: Sequence[AnyEvent]) -> Iterator[str]:
+    """No event of a timeline is dated before the one ahead of it."""
+    for event in events:
+        if event.at < last_at:
+            yield f"{incident}: {type(event).__name__} at {event.at} follows an event at {last_at}"
+        last_at = max(last_at, event.at)
+
+
+def headline_is_true(append: Append, incident: Incident, given: Situation) -> Iterator[str]:
+    """What is kept for lists and wake-ups is what the timeline says."""
+    true = headline(incident, given)
+    if append.headline != true:
+        yield f"{incident.id}: the headline says {append.headline}, the timeline {true}"
+
+
+def something_is_owed(append: Append) -> Iterator[str]:
+    """An open incident always owes something by an instant."""
+    if append.headline.resolved_at is None and append.headline.next_due_at is None:
+        yield f"{append.headline.id} is open and owes nothing: nobody would ever look at it again"
+
+
+def pages_have_intents(append: Append, intents: Sequence[Intent]) -> Iterator[str]:
+    """Whoever is paged is sent a message by each of the methods, in the same write."""
+    sent = {(intent.page, intent.method) for intent in intents}
+    unreachable = {event.page for event in append.events if isinstance(event, e.PersonUnreachable)}
+    for event in append.events:
+        if not isinstance(event, e.PersonPaged):
+            continue
+        if not event.methods and event.page not in unreachable:
+            yield f"{event.page}: {event.person} was paged by no method and is not called unreachable"
+        yield from (
+            f"{event.page}: nothing is sent by {method.kind.value}"
+            for method in event.methods
+            if (event.page, method) not in sent
+        )
+
+
+def resolutions_are_earned(incident: Incident, events: Sequence[AnyEvent], rules: Rulebook) -> Iterator[str]:
+    """A resolution is verified, by samples that hold since long enough, or overridden with a reason (V1–V4)."""
+    for event in events:
+        if not isinstance(event, e.IncidentResolved):
+            continue
+        if not event.verified:
+            if not event.reason.strip():
+                yield f"{incident.id} was resolved unverified and without a reason"
+            continue
+        if not event.samples or not all(holds(sample) for sample in event.samples):
+            yield f"{incident.id} was called verified on samples that do not hold"
+        if event.held_since is None or event.at - event.held_since < rules.watch.holds_for:
+            yield f"{incident.id} was called verified before the window was over"
+
+
+def nothing_is_decided_twice(
+    before: Incident | None, incident: Incident, commands: Sequence[AnyCommand], given: Situation
+) -> Iterator[str]:
+    """A command that was carried out yields nothing when it comes again at the same instant."""
+    for command in commands:
+        try:
+            again = decide(incident, command, given)
+        except Refused as refusal:
+            again = ()
+            if before is not None and not incident.resolved:
+                yield f"{incident.id}: {type(command).__name__} was taken and then refused: {refusal}"
+        if again:
+            yield f"{incident.id}: {type(command).__name__} again yields {[type(event).__name__ for event in again]}"
+
+
+def unanswered_goes_on(incident: Incident, rules: Rulebook) -> Iterator[str]:
+    """While nobody has acknowledged, the next rung or the alarm comes in bounded time (E4)."""
+    rows = rules.rows.get(incident.severity, ())
+    if incident.resolved or incident.acknowledged:
+        return
+    if not any(SoundAlarm() in row.then for row in rows):
+        if not any(Remind() in each.rule.then for each in deadlines(rules, incident)):
+            yield f"{incident.id} has no acknowledgment, its ladder no alarm, and nobody is reminded"
+        return
+    longest = max(max(row.within, row.every or TimeDelta.ZERO) for row in rows if _asks(row))
+    coming = min((each.due_at for each in deadlines(rules, incident) if _asks(each.rule)), default=None)
+    if coming is None or coming > incident.last_at + longest:
+        yield f"{incident.id} has no acknowledgment, and nobody is asked before {coming}"
+
+
+def _asks(row: Rule) -> bool:
+    return row.kind is RuleKind.STEP and (m.ACKNOWLEDGED in row.until or m.ACKNOWLEDGED in row.ends)
+
+
+def folds_are_one(incident: Incident, timeline: Sequence[AnyEvent]) -> Iterator[str]:
+    """Folding all events at once is the same as folding them as they came."""
+    if fold(None, timeline) != incident:
+        yield f"{incident.id} folded at once differs from what it was folded to step by step"
+
+
+def versions_count(incident: Incident, append: Append) -> Iterator[str]:
+    """A timeline only grows, and by what was decided on it as it stood."""
+    if incident.size != append.expected + len(append.events):
+        yield f"{incident.id} has {incident.size} events after a write on {append.expected}"
+
+
+def accounted(unaccounted: int) -> Iterator[str]:
+    """Every alert has an incident or a named suppression; every message has an end or a next attempt."""
+    if unaccounted:
+        yield f"{unaccounted} obligations are owed by nobody"
+
+
+def firing_is_counted(incidents: Iterable[Incident], attached: Mapping[IncidentId, int]) -> Iterator[str]:
+    """An incident knows how many of its alerts fire: a wrong count would hold its resolution up, or let it pass."""
+    for incident in incidents:
+        if incident.firing != attached.get(incident.id, 0):
+            yield f"{incident.id} counts {incident.firing} firing alerts; there are {attached.get(incident.id, 0)}"
+
+
+def nothing_is_overdue(name: str, next_at: Instant | None, now: Instant) -> Iterator[str]:
+    """When all is quiet, nothing that was due is left undone."""
+    if next_at is not None and next_at <= now:
+        yield f"all is quiet at {now}, but the {name} had something to do at {next_at}"
+
+
+def stage_of_watch(incident: Incident) -> Iterator[str]:
+    """No watch runs but in stage monitoring (V2)."""
+    if incident.window_began_at is not None and incident.stage not in (Stage.MONITORING, Stage.RESOLVED):
+        yield f"{incident.id} is watched in stage {incident.stage.value}"
