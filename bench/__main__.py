@@ -28,9 +28,8 @@ def main(wanted: list[str]) -> int:
         return 2
     folder = Path("build/bench").resolve()
     shutil.rmtree(folder, ignore_errors=True)
-    print(
-        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n"
-    )
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {machine}\n")
     for name in wanted or PARTS:
         title, measure = PARTS[name]
         print(printed(title, measure(folder / name)), flush=True)

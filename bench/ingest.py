@@ -37,7 +37,8 @@ function request()
   local body = "[" .. table.concat(alerts, ",") .. "]"
   if shape == "v4" then
     body = '{{"version":"4","groupKey":"g","truncatedAlerts":0,"status":"firing","receiver":"tocsin",' ..
-      '"groupLabels":{{}},"commonLabels":{{}},"commonAnnotations":{{}},"externalURL":"http://a","alerts":' .. body .. '}}'
+      '"groupLabels":{{}},"commonLabels":{{}},"commonAnnotations":{{}},"externalURL":"http://a",' ..
+      '"alerts":' .. body .. '}}'
   end
   return wrk.format("POST", nil, {{["Content-Type"]="application/json",["Authorization"]="Bearer " .. token}}, body)
 end

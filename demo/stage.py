@@ -89,8 +89,9 @@ class Stage:
         ports = ("--port", _port(self.booster_url), "--control-port", str(free_port()))
         self.processes.start("booster", flow, "up", *state, "--releases", str(releases), *ports)
         self.processes.wait_ready("booster", f"{self.booster_url}/health")
-        small = ("--largest", "6000")  # So that the objectives hold with room to spare on two shared cores.
-        self.processes.start("load", flow, "load", "--url", self.booster_url, "--rate", "40", "--seconds", "1800", *small)
+        small = ("--largest", "4000")  # So that the objectives hold with room to spare on two shared cores.
+        steady = ("--rate", "40", "--seconds", "1800", *small)
+        self.processes.start("load", flow, "load", "--url", self.booster_url, *steady)
 
     def _start_tocsin(self) -> None:
         env = {
