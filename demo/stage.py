@@ -73,7 +73,7 @@ class Stage:
         """Answer what Agent Booster says of itself, in a line."""
         answer = httpx.get(f"{self.booster_url}/health", timeout=5)
         said = answer.json()
-        wrong = said.get("module", {}).get("error") or said.get("detail") or ""
+        wrong = said.get("error", "")
         return f"{answer.status_code} {said.get('status', '')}, release {said.get('release')} {wrong}".strip()
 
     def _headers(self) -> dict[str, str]:

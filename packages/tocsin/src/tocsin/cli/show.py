@@ -15,6 +15,9 @@ from tocsin.engine.clock import SystemClock
 LINES: Final = 15
 """Entries of the timeline that are shown unless more are asked for: with the rest, a screenful."""
 
+_TOLD_BY_OTHERS = {"step_taken", "page_delivered"}
+"""Kinds of entries that only say again what the entry beside them says; ``--all`` shows them too."""
+
 DUE_SHOWN: Final = 6
 _PAGE: Final = 200
 
@@ -136,6 +139,8 @@ def _show_incident(now: Session, incident: str, count: int | None) -> None:
     _head(now.screen, view)
     _objectives(now.screen, view)
     _due(now.screen, owed, count is None)
+    if count is not None:
+        lines = [line for line in lines if line["event"]["type"] not in _TOLD_BY_OTHERS]
     if lines:
         _happened(now.screen, view, lines)
 
@@ -241,7 +246,7 @@ def _promise(promise: dict[str, Any]) -> tuple[Piece, ...]:
 def _happened(screen: Screen, view: dict[str, Any], lines: list[dict[str, Any]]) -> None:
     screen.gap()
     left_out = view["size"] - len(lines)
-    screen.line(("Timeline, UTC", "bold"), (f"  {left_out} earlier; --all shows them" if left_out > 0 else "", "dim"))
+    screen.line(("Timeline, UTC", "bold"), (f"  {left_out} more; --all shows them" if left_out > 0 else "", "dim"))
     screen.table(("", "", ""), [_line(line) for line in lines], indent=2)
 
 

@@ -49,6 +49,8 @@ from tocsin.core.rules import (
     ThePerson,
 )
 
+_RINGING = frozenset({MethodKind.PAGER, MethodKind.PHONE, MethodKind.SMS})
+
 
 def carry_out(draft: Draft, rule: Rule, consequence: Consequence, given: Situation) -> None:
     """Add the events that follow from one consequence of a row that came due."""
@@ -207,12 +209,21 @@ def _methods(person: Person | None, via: tuple[MethodKind, ...]) -> tuple[tuple[
     return first, tuple(method for method in person.methods if method not in first)
 
 
+def _quietest(person: Person | None) -> tuple[Method, ...]:
+    """Answer the first method that does not ring: a reminder is no page. Whoever has only ringing ones is rung."""
+    if person is None:
+        return ()
+    return tuple(method for method in person.methods if method.kind not in _RINGING)[:1] or person.methods[:1]
+
+
 def _tell(draft: Draft, target: Target, via: tuple[MethodKind, ...], rule: Rule, text: str, given: Situation) -> None:
     asked = people(target, draft.incident, given)
     if not asked:
         draft.add(NobodyOnCall(at=given.now, rule=rule.id, target=describe(target), clause=rule.clause))
+    reminder = rule.kind is not RuleKind.STEP
     for person in asked:
-        first, _ = _methods(given.rules.people.get(person), via)
+        known = given.rules.people.get(person)
+        first = _quietest(known) if reminder else _methods(known, via)[0]
         draft.add(
             PersonTold(
                 at=given.now,
@@ -221,7 +232,7 @@ def _tell(draft: Draft, target: Target, via: tuple[MethodKind, ...], rule: Rule,
                 clause=rule.clause,
                 text=text,
                 methods=first,
-                reminder=rule.kind is not RuleKind.STEP,
+                reminder=reminder,
             )
         )
 

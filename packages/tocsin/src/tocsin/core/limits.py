@@ -50,8 +50,11 @@ DELIVERY_LEASE: Final = TimeDelta(seconds=45)
 PAGE_PATIENCE: Final = TimeDelta(seconds=60)
 """How long one contact method is tried for a page before the next method is."""
 
+TELL_PATIENCE: Final = TimeDelta(minutes=10)
+"""How long one contact method is tried for a notice to one person before the next method is."""
+
 NOTICE_PATIENCE: Final = TimeDelta(hours=6)
-"""How long anything but a page is tried before it is a dead letter."""
+"""How long an announcement to an audience is tried before it is a dead letter."""
 
 BACKOFF_FIRST: Final = TimeDelta(seconds=1)
 BACKOFF_MAX: Final = TimeDelta(minutes=5)

@@ -12,7 +12,7 @@ from tocsin.core.events import AnyEvent
 from tocsin.core.ids import IntentId, PersonId
 from tocsin.core.incident import Incident, evolve
 from tocsin.core.judgement import commander
-from tocsin.core.limits import NOTICE_PATIENCE, PAGE_PATIENCE
+from tocsin.core.limits import NOTICE_PATIENCE, PAGE_PATIENCE, TELL_PATIENCE
 from tocsin.core.messages import RANKS, Fact, Intent, Link, Message, MessageKind
 from tocsin.core.narration import figure, narrate
 from tocsin.core.rules import Announcement, Audience, Method, MethodKind, Rulebook
@@ -83,7 +83,7 @@ def _to_person(
     incident: Incident, event: AnyEvent, methods: Iterable[Method], person: PersonId | None, message: Message
 ) -> Iterable[Intent]:
     page = getattr(event, "page", None)
-    patience = PAGE_PATIENCE if message.kind is MessageKind.PAGE else NOTICE_PATIENCE
+    patience = PAGE_PATIENCE if message.kind is MessageKind.PAGE else TELL_PATIENCE
     for place, method in enumerate(methods):
         yield Intent(
             id=IntentId(f"{incident.id}.{incident.size}.{place}"),

@@ -164,7 +164,7 @@ def _declaration(incident: IncidentId, began: Sequence[Alert], rules: Rulebook) 
 
 def _title(alert: Alert, rules: Rulebook) -> str:
     component = rules.components.get(alert.component)
-    name = component.name if component else alert.labels.get("component") or alert.component
+    name = component.name if component else alert.labels.get("component", "")
     what = alert.summary or alert.name
     return (what if what.startswith(name) else f"{name}: {what}")[:TITLE_LENGTH_MAX]
 
