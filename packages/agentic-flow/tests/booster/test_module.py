@@ -31,7 +31,7 @@ def why(directory: Path, version: str) -> ModuleError:
 )
 def test_the_seal_ignores_the_middle_and_nothing_else(
     guard: module.Guard, front: bytes, middle: bytes, other: bytes, back: bytes
-):
+) -> None:
     seal = guard.seal(front + middle + back, len(front), len(back))
     assert seal == guard.seal(front + other + back, len(front), len(back))
     for place in range(len(front)):
@@ -39,7 +39,7 @@ def test_the_seal_ignores_the_middle_and_nothing_else(
         assert guard.seal(changed + middle + back, len(front), len(back)) != seal
 
 
-def test_the_seal_takes_texts_larger_than_the_module_began_with(guard: module.Guard):
+def test_the_seal_takes_texts_larger_than_the_module_began_with(guard: module.Guard) -> None:
     assert guard.seal(b"x" * 500_000, 499_990, 5) == guard.seal(b"x" * 500_001, 499_990, 5)
 
 
@@ -54,21 +54,21 @@ def test_the_seal_takes_texts_larger_than_the_module_began_with(guard: module.Gu
 @pytest.mark.clause("C3")
 def test_a_release_built_wrong_does_not_load_and_says_why(
     tmp_path: Path, target: Target, corruption: Corruption | None, failure: LoadFailure, words: str
-):
+) -> None:
     releases.build(tmp_path, "1.9.1", target, corruption)
     error = why(tmp_path, "1.9.1")
     assert error.failure is failure
     assert words in str(error)
 
 
-def test_a_missing_release_and_a_broken_manifest_are_told_apart(tmp_path: Path):
+def test_a_missing_release_and_a_broken_manifest_are_told_apart(tmp_path: Path) -> None:
     assert "there is no release 3" in str(why(tmp_path, "3"))
     releases.build(tmp_path, "4", Target.UNKNOWN)
     (tmp_path / "4" / releases.MANIFEST).write_text("{")
     assert "cannot be read" in str(why(tmp_path, "4"))
 
 
-def test_another_module_than_the_guard_is_refused(tmp_path: Path):
+def test_another_module_than_the_guard_is_refused(tmp_path: Path) -> None:
     import hashlib
     import json
 
@@ -84,14 +84,14 @@ def test_another_module_than_the_guard_is_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize("version", ["../1", "", "a/b", "x" * 100, "-1"])
-def test_a_version_cannot_lead_out_of_the_directory(tmp_path: Path, version: str):
+def test_a_version_cannot_lead_out_of_the_directory(tmp_path: Path, version: str) -> None:
     with pytest.raises(ReleaseError):
         releases.build(tmp_path, version, Target.UNKNOWN)
     with pytest.raises(ReleaseError):
         releases.activate(tmp_path, version)
 
 
-def test_the_pointer_names_the_release_in_use(tmp_path: Path):
+def test_the_pointer_names_the_release_in_use(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError):
         releases.current(tmp_path)
     releases.build(tmp_path, "1.9.0", Target.UNKNOWN)

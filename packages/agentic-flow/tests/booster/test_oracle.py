@@ -32,7 +32,7 @@ def verdict(sample: Sample, trees: TreeCache | NoTrees) -> str:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_edits_of_the_standard_library_are_exact_or_refused(seed: int):
+def test_edits_of_the_standard_library_are_exact_or_refused(seed: int) -> None:
     drawn = samples(0, 100_000, 250, seed)
     verdicts = Counter(verdict(sample, NoTrees()) for sample in drawn)
     assert set(verdicts) <= {"exact", "refused"}
@@ -84,7 +84,7 @@ def function(body: list[str], width: str) -> str:
 )
 def test_whatever_is_asked_the_outside_is_untouched_and_the_result_is_python(
     front: list[str], old: list[str], new: list[str], back: list[str], width: str, marked: list[bool]
-):
+) -> None:
     elided = [
         part for flag, part in zip(marked, [*new, ""], strict=False) for part in ([MARKER] * flag + [part] * bool(part))
     ]
@@ -107,7 +107,7 @@ MARKER = "# ... existing code ..."
 
 @settings(max_examples=60, deadline=None)
 @given(body=BODIES, depth=st.integers(0, 3))
-def test_putting_a_definition_back_changes_nothing(body: list[str], depth: int):
+def test_putting_a_definition_back_changes_nothing(body: list[str], depth: int) -> None:
     inner = function(body, "    ")
     classes = "".join("    " * level + f"class C{level}:\n" for level in range(depth))
     shifted = "\n".join(
@@ -137,7 +137,7 @@ def in_strings(text: str) -> list[bool]:
 @given(
     text=st.text(max_size=200), snippet=st.text(max_size=100), language=st.sampled_from(["python", "javascript", "tsx"])
 )
-def test_any_text_at_all_is_edited_or_refused(text: str, snippet: str, language: str):
+def test_any_text_at_all_is_edited_or_refused(text: str, snippet: str, language: str) -> None:
     source = f"{text}\ndef f():\n  pass\n" if language == "python" else f"{text}\nfunction f() {{}}\n"
     try:
         result = apply(Edit(source, language, "f", snippet), NoTrees(), seal).source
@@ -147,7 +147,7 @@ def test_any_text_at_all_is_edited_or_refused(text: str, snippet: str, language:
     assert len(result.encode()) >= len(text.encode())
 
 
-def test_a_tree_made_by_an_edit_equals_one_made_afresh():
+def test_a_tree_made_by_an_edit_equals_one_made_afresh() -> None:
     grammar = grammar_for("python")
     for sample in samples(0, 30_000, 60, seed=5):
         trees = TreeCache()
@@ -157,7 +157,7 @@ def test_a_tree_made_by_an_edit_equals_one_made_afresh():
         assert tree is None or str(tree.root_node) == str(grammar.parse(data).root_node)
 
 
-def test_the_oracle_itself_makes_valid_python():
+def test_the_oracle_itself_makes_valid_python() -> None:
     drawn = list(samples_of(Path("shop.py"), SHOP.encode()))
     assert {sample.target for sample in drawn} == {"Shop", "Shop.sell"}
     for sample in drawn:

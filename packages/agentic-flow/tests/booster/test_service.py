@@ -53,7 +53,7 @@ def results(result: str) -> str:
     return f'agent_booster_operations_total{{result="{result}"}}'
 
 
-async def test_an_edit_is_applied_counted_and_timed(service: Open):
+async def test_an_edit_is_applied_counted_and_timed(service: Open) -> None:
     async with service() as http:
         answer = await http.post("/transform", json=EDIT)
         assert answer.status_code == 200
@@ -65,20 +65,20 @@ async def test_an_edit_is_applied_counted_and_timed(service: Open):
         assert await metric(http, 'p0_build_info{component="agent-booster",version="1.9.0"}') == 1
 
 
-async def test_apply_is_transform_under_another_name(service: Open):
+async def test_apply_is_transform_under_another_name(service: Open) -> None:
     async with service() as http:
         renamed = {("code" if name == "source" else name): value for name, value in EDIT.items()}
         assert (await http.post("/v1/apply", json=renamed)).json()["output"] == "def f():\n    return 2\n"
 
 
-async def test_the_histogram_has_an_edge_on_every_objective_and_threshold(service: Open):
+async def test_the_histogram_has_an_edge_on_every_objective_and_threshold(service: Open) -> None:
     async with service() as http:
         text = (await http.get("/metrics")).text
         for edge in ("0.001", "0.005", "0.01", "0.05"):
             assert f'agent_booster_operation_duration_seconds_bucket{{le="{edge}"}}' in text
 
 
-async def test_health_tells_release_module_and_levers(service: Open):
+async def test_health_tells_release_module_and_levers(service: Open) -> None:
     async with service(BATCH_SIZE="7") as http:
         health = (await http.get("/health")).json()
         assert (health["status"], health["release"], health["wasm_status"]) == ("healthy", "1.9.0", "loaded")
@@ -87,7 +87,7 @@ async def test_health_tells_release_module_and_levers(service: Open):
 
 
 @pytest.mark.clause("C3")
-async def test_a_release_that_does_not_load_fails_every_operation(service: Open):
+async def test_a_release_that_does_not_load_fails_every_operation(service: Open) -> None:
     async with service(release="1.9.1") as http:
         for path, body in (("/transform", EDIT), ("/v1/batch", {"edits": [EDIT, EDIT]})):
             answer = await http.post(path, json=body)
@@ -101,7 +101,7 @@ async def test_a_release_that_does_not_load_fails_every_operation(service: Open)
         assert "wasi_snapshot_preview1" in health.json()["error"]
 
 
-async def test_an_answer_in_trouble_names_the_trouble_and_the_remedy(service: Open):
+async def test_an_answer_in_trouble_names_the_trouble_and_the_remedy(service: Open) -> None:
     async with service() as http:
         answer = await http.post("/transform", json=EDIT | {"target": "g"})
         assert answer.status_code == 422
@@ -128,7 +128,7 @@ async def test_an_answer_in_trouble_names_the_trouble_and_the_remedy(service: Op
         (b"x" * (8 * 1024 * 1024 + 1), 413),
     ],
 )
-async def test_what_cannot_be_read_is_refused_and_counted(service: Open, body: bytes, status: int):
+async def test_what_cannot_be_read_is_refused_and_counted(service: Open, body: bytes, status: int) -> None:
     async with service() as http:
         answer = await http.post("/transform", content=body)
         assert (answer.status_code, answer.json()["result"]) == (status, "refused")
@@ -136,13 +136,13 @@ async def test_what_cannot_be_read_is_refused_and_counted(service: Open, body: b
         assert await metric(http, results("refused")) == 1
 
 
-async def test_unknown_paths_and_methods_are_answered_in_kind(service: Open):
+async def test_unknown_paths_and_methods_are_answered_in_kind(service: Open) -> None:
     async with service() as http:
         assert (await http.get("/nowhere")).json()["status"] == 404
         assert (await http.get("/transform")).json()["status"] == 405
 
 
-async def test_a_batch_answers_edit_by_edit(service: Open):
+async def test_a_batch_answers_edit_by_edit(service: Open) -> None:
     async with service(BATCH_SIZE="2") as http:
         good = {"edits": [EDIT] * 5}
         assert (await http.post("/v1/batch", json=good)).status_code == 200
@@ -154,7 +154,7 @@ async def test_a_batch_answers_edit_by_edit(service: Open):
         assert (await http.post("/v1/batch", json={"edits": [EDIT] * 1001})).status_code == 422
 
 
-async def test_more_operations_than_admitted_are_turned_away_as_our_failure(service: Open):
+async def test_more_operations_than_admitted_are_turned_away_as_our_failure(service: Open) -> None:
     async with service(MAX_CONNECTIONS="2") as http:
         answers = await asyncio.gather(*(http.post("/transform", json=EDIT) for _ in range(12)))
         statuses = [answer.status_code for answer in answers]
@@ -167,13 +167,13 @@ async def test_more_operations_than_admitted_are_turned_away_as_our_failure(serv
 
 
 @pytest.mark.parametrize("batch_mode", ["true", "false"])
-async def test_batch_mode_changes_the_turns_but_not_the_answers(service: Open, batch_mode: str):
+async def test_batch_mode_changes_the_turns_but_not_the_answers(service: Open, batch_mode: str) -> None:
     async with service(BATCH_MODE=batch_mode, BATCH_SIZE="3") as http:
         answers = await asyncio.gather(*(http.post("/transform", json=EDIT) for _ in range(10)))
         assert {answer.json()["output"] for answer in answers} == {"def f():\n    return 2\n"}
 
 
-async def test_the_confidence_threshold_decides_what_is_refused(service: Open):
+async def test_the_confidence_threshold_decides_what_is_refused(service: Open) -> None:
     weak = EDIT | {"source": "def f():\n    a = 1\n    b(a)\n", "edit": "def f():\n    # ...\n    c()\n    d()"}
     async with service(CONFIDENCE_THRESHOLD="0.2") as http:
         assert (await http.post("/transform", json=weak)).json()["confidence"] == 0.3333
@@ -185,13 +185,13 @@ async def test_the_confidence_threshold_decides_what_is_refused(service: Open):
     ("name", "value"),
     [("MAX_CONNECTIONS", "0"), ("BATCH_SIZE", "many"), ("BATCH_MODE", "perhaps"), ("CONFIDENCE_THRESHOLD", "2")],
 )
-def test_a_lever_out_of_bounds_stops_the_start_with_a_sentence(name: str, value: str):
+def test_a_lever_out_of_bounds_stops_the_start_with_a_sentence(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         BoosterSettings.read({name: value})
 
 
 @pytest.mark.parametrize("fault", ["corrupt_module", "wrong_target"])
-async def test_a_damaged_module_fails_operations_until_the_drill_ends(service: Open, fault: str):
+async def test_a_damaged_module_fails_operations_until_the_drill_ends(service: Open, fault: str) -> None:
     async with service() as http:
         assert (await http.post("/admin/faults", json={"fault": fault}, headers=TOKEN)).status_code == 200
         assert (await http.post("/transform", json=EDIT)).status_code == 503
@@ -202,7 +202,7 @@ async def test_a_damaged_module_fails_operations_until_the_drill_ends(service: O
         assert await metric(http, f'p0_fault_active{{component="agent-booster",fault="{fault}"}}') == 0
 
 
-async def test_a_fault_ends_by_itself(service: Open):
+async def test_a_fault_ends_by_itself(service: Open) -> None:
     async with service() as http:
         order = {"fault": "corrupt_module", "seconds": 0.05}
         assert (await http.post("/admin/faults", json=order, headers=TOKEN)).status_code == 200
@@ -210,7 +210,7 @@ async def test_a_fault_ends_by_itself(service: Open):
         assert (await http.post("/transform", json=EDIT)).status_code == 200
 
 
-async def test_contention_and_a_cold_cache_do_not_make_edits_wrong(service: Open):
+async def test_contention_and_a_cold_cache_do_not_make_edits_wrong(service: Open) -> None:
     async with service() as http:
         for order in ({"fault": "cpu_contention", "parameters": {"threads": 2}}, {"fault": "cold_cache"}):
             assert (await http.post("/admin/faults", json=order, headers=TOKEN)).status_code == 200
@@ -231,14 +231,14 @@ async def test_contention_and_a_cold_cache_do_not_make_edits_wrong(service: Open
         ({"seconds": 1}, 422),
     ],
 )
-async def test_orders_out_of_bounds_are_refused(service: Open, order: dict[str, Any], status: int):
+async def test_orders_out_of_bounds_are_refused(service: Open, order: dict[str, Any], status: int) -> None:
     async with service() as http:
         answer = await http.post("/admin/faults", json=order, headers=TOKEN)
         assert (answer.status_code, answer.json()["result"]) == (status, "refused")
         assert (await http.get("/admin/faults", headers=TOKEN)).json()["active"] == {}
 
 
-async def test_faults_need_the_token_the_permission_and_a_local_caller(service: Open):
+async def test_faults_need_the_token_the_permission_and_a_local_caller(service: Open) -> None:
     order = {"fault": "cold_cache"}
     async with service() as http:
         assert (await http.post("/admin/faults", json=order)).status_code == 401
@@ -250,6 +250,6 @@ async def test_faults_need_the_token_the_permission_and_a_local_caller(service: 
         assert (await http.post("/admin/faults", json=order, headers=TOKEN)).status_code == 403
 
 
-def test_faults_without_a_token_cannot_be_allowed():
+def test_faults_without_a_token_cannot_be_allowed() -> None:
     with pytest.raises(SettingsError, match="ADMIN_TOKEN"):
         Access(allow_faults=True)

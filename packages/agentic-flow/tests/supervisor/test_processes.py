@@ -105,7 +105,7 @@ def supervisor(directory: Path) -> Iterator[Supervisor]:
 
 
 @pytest.mark.clause("C3")
-def test_a_bad_release_fails_every_operation_and_undo_brings_the_service_back(supervisor: Supervisor):
+def test_a_bad_release_fails_every_operation_and_undo_brings_the_service_back(supervisor: Supervisor) -> None:
     before = supervisor.get()["revision"]
     deployed = supervisor.order("deploy", release="1.9.1")
     assert (deployed["ready"], deployed["processes"][0]["status"]) == (0, "unhealthy")
@@ -125,7 +125,7 @@ def test_a_bad_release_fails_every_operation_and_undo_brings_the_service_back(su
     assert releases.current(supervisor.state.directory / "releases") == "1.9.0"
 
 
-def test_a_gate_keeps_a_bad_release_out(supervisor: Supervisor):
+def test_a_gate_keeps_a_bad_release_out(supervisor: Supervisor) -> None:
     before = supervisor.get()
     gated = supervisor.order("deploy", release="1.9.1", gate=True)
     assert (gated["rollout"], gated["release"], gated["ready"]) == ("withdrawn", "1.9.0", 1)
@@ -133,7 +133,7 @@ def test_a_gate_keeps_a_bad_release_out(supervisor: Supervisor):
     assert supervisor.edit().status_code == 200
 
 
-def test_replicas_come_and_go_behind_one_port_each_with_a_port_of_its_own(supervisor: Supervisor):
+def test_replicas_come_and_go_behind_one_port_each_with_a_port_of_its_own(supervisor: Supervisor) -> None:
     scaled = supervisor.order("scale", replicas=3)
     assert (scaled["ready"], len(scaled["processes"])) == (3, 3)
     served = set[float]()
@@ -147,7 +147,7 @@ def test_replicas_come_and_go_behind_one_port_each_with_a_port_of_its_own(superv
     assert len(supervisor.order("scale", replicas=1)["processes"]) == 1
 
 
-def test_a_killed_replica_is_started_again(supervisor: Supervisor):
+def test_a_killed_replica_is_started_again(supervisor: Supervisor) -> None:
     (killed,) = supervisor.pids()
     os.kill(killed, signal.SIGKILL)
     until(lambda: supervisor.get()["ready"] == 1 and supervisor.pids() != [killed])
@@ -155,7 +155,7 @@ def test_a_killed_replica_is_started_again(supervisor: Supervisor):
     assert supervisor.edit().status_code == 200
 
 
-def test_levers_and_memory_reach_the_process(supervisor: Supervisor):
+def test_levers_and_memory_reach_the_process(supervisor: Supervisor) -> None:
     changed = supervisor.order("env", set={"BATCH_SIZE": "7"})
     url = changed["processes"][0]["url"]
     assert httpx.get(url + "/health", trust_env=False).json()["levers"]["BATCH_SIZE"] == 7
@@ -166,14 +166,14 @@ def test_levers_and_memory_reach_the_process(supervisor: Supervisor):
     assert supervisor.edit().status_code == 200
 
 
-def test_a_change_that_cannot_start_leaves_the_old_replicas_serving(supervisor: Supervisor):
+def test_a_change_that_cannot_start_leaves_the_old_replicas_serving(supervisor: Supervisor) -> None:
     stuck = supervisor.order("env", set={"BATCH_SIZE": "many"})
     assert (stuck["rollout"], stuck["ready"]) == ("stuck", 1)
     assert supervisor.edit().status_code == 200
     assert supervisor.order("env", set={"BATCH_SIZE": None})["rollout"] == "complete"
 
 
-def test_a_drill_reaches_every_replica_and_hangup_reloads(supervisor: Supervisor):
+def test_a_drill_reaches_every_replica_and_hangup_reloads(supervisor: Supervisor) -> None:
     supervisor.order("fault", fault="corrupt_module", seconds=60)
     assert supervisor.edit().status_code == 503
     supervisor.order("clear-faults")
@@ -194,20 +194,22 @@ def test_a_drill_reaches_every_replica_and_hangup_reloads(supervisor: Supervisor
         ("explode", {}, 404),
     ],
 )
-def test_orders_without_sense_change_nothing(supervisor: Supervisor, verb: str, order: dict[str, Any], status: int):
+def test_orders_without_sense_change_nothing(
+    supervisor: Supervisor, verb: str, order: dict[str, Any], status: int
+) -> None:
     before = supervisor.get()["history"]
     assert supervisor.refuse(verb, **order) == status
     assert supervisor.get()["history"] == before
 
 
-def test_only_who_has_the_token_is_heard(supervisor: Supervisor):
+def test_only_who_has_the_token_is_heard(supervisor: Supervisor) -> None:
     url = supervisor.state.control().url
     assert httpx.get(url + "/services", trust_env=False).status_code == 401
     assert httpx.post(url + "/services/booster/restart", trust_env=False).status_code == 401
     assert (supervisor.state.directory / "token").stat().st_mode & 0o077 == 0
 
 
-def test_a_second_supervisor_is_turned_away(supervisor: Supervisor):
+def test_a_second_supervisor_is_turned_away(supervisor: Supervisor) -> None:
     command = [sys.executable, "-m", "agentic_flow", "up", "--state", str(supervisor.state.directory), "--port", "0"]
     told = subprocess.run([*command, "--control-port", "0"], capture_output=True, text=True, check=False)
     assert told.returncode == 1
@@ -215,7 +217,7 @@ def test_a_second_supervisor_is_turned_away(supervisor: Supervisor):
     assert supervisor.get()["ready"] == 1
 
 
-def test_nothing_outlives_a_killed_supervisor_and_the_next_one_knows_the_history(tmp_path: Path):
+def test_nothing_outlives_a_killed_supervisor_and_the_next_one_knows_the_history(tmp_path: Path) -> None:
     releases.build(tmp_path / "releases", "1.9.0", Target.UNKNOWN)
     releases.activate(tmp_path / "releases", "1.9.0")
     first = Supervisor(tmp_path)

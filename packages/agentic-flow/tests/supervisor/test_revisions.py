@@ -14,20 +14,20 @@ def plan() -> Plan:
     return revisions.first_plan("booster", "1.9.0", 2, {"BATCH_SIZE": "5"}, AT)
 
 
-def test_undo_goes_back_one_revision():
+def test_undo_goes_back_one_revision() -> None:
     bad = revisions.deploy(plan(), "1.9.1", AT)
     good = revisions.undo(bad, None, AT)
     assert (good.current.number, good.current.release, good.current.cause) == (3, "1.9.0", "undo to revision 1")
 
 
-def test_undo_after_a_restart_leads_to_the_same_bad_release():
+def test_undo_after_a_restart_leads_to_the_same_bad_release() -> None:
     restarted = revisions.restart(revisions.deploy(plan(), "1.9.1", AT), AT)
     assert revisions.undo(restarted, None, AT).current.release == "1.9.1"
     assert revisions.undo(restarted, 1, AT).current.release == "1.9.0"
     assert [revision.release for revision in restarted.revisions] == ["1.9.0", "1.9.1", "1.9.1"]
 
 
-def test_undo_brings_back_environment_and_memory_too():
+def test_undo_brings_back_environment_and_memory_too() -> None:
     changed = revisions.set_memory(
         revisions.set_environment(plan(), {"BATCH_SIZE": None, "BATCH_MODE": "true"}, AT), 512, AT
     )
@@ -36,11 +36,11 @@ def test_undo_brings_back_environment_and_memory_too():
     assert (first.environment, first.memory_mib) == ({"BATCH_SIZE": "5"}, None)
 
 
-def test_scaling_is_no_revision():
+def test_scaling_is_no_revision() -> None:
     assert revisions.scale(plan(), 6).revisions == plan().revisions
 
 
-def test_the_history_is_bounded():
+def test_the_history_is_bounded() -> None:
     long = plan()
     for _ in range(200):
         long = revisions.restart(long, AT)
@@ -60,7 +60,7 @@ def test_the_history_is_bounded():
         lambda: revisions.set_environment(plan(), {"A": "\0"}, AT),
     ],
 )
-def test_orders_without_sense_are_refused_with_a_remedy(order):  # type: ignore[no-untyped-def]
+def test_orders_without_sense_are_refused_with_a_remedy(order) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(OrderRefused) as caught:
         order()
     assert caught.value.remedy

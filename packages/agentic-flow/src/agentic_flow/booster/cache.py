@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
+from typing import TypeAlias
 
 from tree_sitter import Tree
 
 from agentic_flow.booster.languages import Grammar
 from agentic_flow.booster.limits import MAX_CACHED_BYTES, MAX_CACHED_TREES
 
+_Key: TypeAlias = tuple[str, bytes]
+
 
 class TreeCache:
-    """The least recently used tree goes first, by number and by size; keyed by a digest of the source."""
+    """The least recently used tree goes first, by number and by size.
+
+    The key is the source itself, which the tree holds anyway: nothing can be taken for something else, and the text is
+    hashed once for however many looks.
+    """
 
     def __init__(self, most_trees: int = MAX_CACHED_TREES, most_bytes: int = MAX_CACHED_BYTES) -> None:
         self._most_trees = most_trees
         self._most_bytes = most_bytes
-        self._trees: OrderedDict[bytes, tuple[Tree, int]] = OrderedDict()
+        self._trees: OrderedDict[_Key, Tree] = OrderedDict()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -25,18 +31,18 @@ class TreeCache:
 
     def get(self, grammar: Grammar, data: bytes) -> Tree | None:
         """Give the tree of a source seen before."""
-        key = _key(grammar, data)
-        if key not in self._trees:
-            return None
-        self._trees.move_to_end(key)
-        return self._trees[key][0]
+        key = (grammar.name, data)
+        tree = self._trees.get(key)
+        if tree is not None:
+            self._trees.move_to_end(key)
+        return tree
 
     def put(self, grammar: Grammar, data: bytes, tree: Tree) -> None:
         """Keep the tree of a source, and let go of what no longer fits."""
-        key = _key(grammar, data)
+        key = (grammar.name, data)
         if key not in self._trees:
             self._bytes += len(data)
-        self._trees[key] = (tree, len(data))
+        self._trees[key] = tree
         self._trees.move_to_end(key)
         while self._trees and (len(self._trees) > self._most_trees or self._bytes > self._most_bytes):
             self._forget_oldest()
@@ -47,8 +53,8 @@ class TreeCache:
         self._bytes = 0
 
     def _forget_oldest(self) -> None:
-        _, (_, size) = self._trees.popitem(last=False)
-        self._bytes -= size
+        (_, data), _ = self._trees.popitem(last=False)
+        self._bytes -= len(data)
 
 
 class NoTrees:
@@ -60,7 +66,3 @@ class NoTrees:
 
     def put(self, grammar: Grammar, data: bytes, tree: Tree) -> None:
         """Keep nothing."""
-
-
-def _key(grammar: Grammar, data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=16, person=grammar.name.encode()).digest()

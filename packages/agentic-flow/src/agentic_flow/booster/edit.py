@@ -114,7 +114,7 @@ def _encode(edit: Edit) -> tuple[bytes, bytes]:
             Reason.TOO_LARGE,
             f"At most {MAX_SOURCE_BYTES} bytes of source and {MAX_SNIPPET_BYTES} of snippet can be edited.",
         )
-    if any(b"\r" in text.replace(b"\r\n", b"") or b"\0" in text for text in (data, snippet)):
+    if any(text.count(b"\r") != text.count(b"\r\n") or b"\0" in text for text in (data, snippet)):
         raise Refused(Reason.NOT_TEXT, "The text holds a NUL or a carriage return without a line feed.")
     return data, snippet
 
@@ -194,10 +194,10 @@ def _splice(data: bytes, draft: _Draft, seal: Seal) -> bytes:
     start, end = draft.replaced.start_byte, draft.replaced.end_byte
     before = seal(data, start, len(data) - end)
     edited = data[:start] + draft.text + data[end:]
-    if seal(edited, start, len(data) - end) != before:
-        raise SealBroken("The checksum outside the edited definition has changed.")
     if len(edited) > MAX_SOURCE_BYTES:
         raise Refused(Reason.TOO_LARGE, "The edited source would be too large.")
+    if seal(edited, start, len(data) - end) != before:
+        raise SealBroken("The checksum outside the edited definition has changed.")
     return edited
 
 
@@ -205,16 +205,16 @@ def _read_back(grammar: Grammar, data: bytes, tree: Tree, edited: bytes, draft: 
     """Parse the result, with the help of the old tree, and verify it."""
     old = draft.replaced
     new_end = old.start_byte + len(draft.text)
-    new_tree = grammar.parse(edited, _edited_tree(tree, data, edited, draft))
+    change = _change(data[old.start_byte : old.end_byte], draft.text)
+    new_tree = grammar.parse(edited, _edited_tree(tree, data, draft, change))
     found = find_again(tree.root_node, old, new_tree.root_node, new_end)
     _require_shallow(found)
-    marks = Marks(grammar, found)
     if isinstance(draft.expected, Print):
-        require_print(marks, found, draft.expected)
+        require_print(Marks(grammar), found, draft.expected)
     else:
-        require_items(grammar, marks, _body(found), draft.expected)
+        require_items(grammar, Marks(grammar), _body(found), draft.expected)
     if grammar.name == "python":
-        _require_python(data, old, edited, found)
+        _require_python(data, edited, len(edited) - len(data), _whole_around(found, change))
     return new_tree
 
 
@@ -224,29 +224,58 @@ def _body(node: Node) -> Node:
     return body
 
 
-def _require_python(data: bytes, old: Node, edited: bytes, new: Node) -> None:
-    start = data.rfind(b"\n", 0, old.start_byte) + 1
-    require_python(data[start : old.end_byte], edited[start : new.end_byte])
+def _whole_around(found: Node, change: _Change) -> Node:
+    """Find the innermost definition with the whole change well inside: what is around it reads as before."""
+    start, end = found.start_byte + change.start, found.start_byte + change.new_end
+    node = found.descendant_for_byte_range(start, end)
+    while node is not None and node.start_byte > found.start_byte:
+        if node.type in ("function_definition", "class_definition") and node.start_byte < start and end < node.end_byte:
+            return node
+        node = node.parent
+    return found
 
 
-def _edited_tree(tree: Tree, data: bytes, edited: bytes, draft: _Draft) -> Tree:
-    """Tell a copy of the tree which lines differ; the less differs, the less is parsed again."""
+def _require_python(data: bytes, edited: bytes, grown: int, new: Node) -> None:
+    start = edited.rfind(b"\n", 0, new.start_byte) + 1
+    require_python(data[start : new.end_byte - grown], edited[start : new.end_byte])
+
+
+def _edited_tree(tree: Tree, data: bytes, draft: _Draft, change: _Change) -> Tree:
+    """Tell a copy of the tree what differs; the less differs, the less is parsed again."""
     old = draft.replaced
     before, after = data[old.start_byte : old.end_byte], draft.text
-    same_front = before.rfind(b"\n", 0, _same(before, after)) + 1
-    most = min(len(before), len(after)) - same_front
-    same_back = min(_same(before[::-1], after[::-1]), most)
-    start, old_end, new_end = same_front, len(before) - same_back, len(after) - same_back
     shadow = tree.copy()  # The cached tree must not learn of the edit.
     shadow.edit(
-        old.start_byte + start,
-        old.start_byte + old_end,
-        old.start_byte + new_end,
-        _point(old, before, start),
-        _point(old, before, old_end),
-        _point(old, after, new_end),
+        old.start_byte + change.start,
+        old.start_byte + change.old_end,
+        old.start_byte + change.new_end,
+        _point(old, before, change.start),
+        _point(old, before, change.old_end),
+        _point(old, after, change.new_end),
     )
     return shadow
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What differs between two texts: where it begins in both, and where it ends in either."""
+
+    start: int
+    old_end: int
+    new_end: int
+
+
+def _change(before: bytes, after: bytes) -> _Change:
+    """Look for what is the same at the end first, and let the change begin with a line end.
+
+    A parser that resumes at a line end keeps the statement above; one that resumes behind it reads the layout of the
+    line again, and with it much that has not changed, which takes more than twice as long.
+    """
+    same_back = _same(before[::-1], after[::-1])
+    most = min(len(before), len(after)) - same_back
+    start = max(before.rfind(b"\n", 0, min(_same(before, after), most) + 1), 0)
+    start = min(start, most)
+    return _Change(start, len(before) - same_back, len(after) - same_back)
 
 
 def _same(one: bytes, other: bytes) -> int:

@@ -26,13 +26,15 @@ _OPENING = re.compile(r"(?:const|let)?([\w.$#]*)")
 class Excerpt:
     """Whole lines around a node: the first from its very start, the last up to the node's end."""
 
-    def __init__(self, grammar: Grammar, data: bytes, node: Node) -> None:
+    def __init__(self, grammar: Grammar, data: bytes, node: Node, marks: Marks | None = None) -> None:
         self.grammar = grammar
         self.node = node
+        self.marks = marks or Marks(grammar)
         self._first = node.start_point.row
         start = data.rfind(b"\n", 0, node.start_byte) + 1
-        self._raw = data[start : node.end_byte].split(b"\n")
-        self._lines = [line.removesuffix(b"\r") for line in self._raw]
+        self._text = data[start : node.end_byte]
+        lines = self._text.split(b"\n")
+        self._lines = [line.removesuffix(b"\r") for line in lines] if b"\r" in self._text else lines
 
     def rows(self, first: int, last: int) -> list[bytes]:
         """Give the lines of the rows first to last, both included, without their ends."""
@@ -45,18 +47,14 @@ class Excerpt:
     @cached_property
     def line_ends(self) -> set[bytes]:
         """Name the kinds of line ends in use between the lines."""
-        return {b"\r\n" if line.endswith(b"\r") else b"\n" for line in self._raw[:-1]}
-
-    @cached_property
-    def marks(self) -> Marks:
-        """Find the comments and literals."""
-        return Marks(self.grammar, self.node)
+        every, double = self._text.count(b"\n"), self._text.count(b"\r\n")
+        return {end for end, used in ((b"\r\n", double), (b"\n", every - double)) if used}
 
     @cached_property
     def literal_rows(self) -> frozenset[int]:
         """Number the rows that begin inside a literal: their white space is content, not layout."""
         inside: set[int] = set()
-        for literal in self.marks.literals.nodes:
+        for literal in self.marks.literals:
             inside.update(range(literal.start_point.row + 1, literal.end_point.row + 1))
         return frozenset(inside)
 
@@ -71,7 +69,7 @@ class Item:
     first: int
     last: int
 
-    @property
+    @cached_property
     def main(self) -> Node:
         """Give the node that makes the statement what it is: the first that is no decorator."""
         return next((node for node in self.nodes if node.type != "decorator"), self.nodes[0])
@@ -143,7 +141,7 @@ class Item:
             return self.name
         if blocks_of(self.grammar, self.main):
             return self.header[1]
-        code = self.marks.print_of(self.main).code.decode()
+        code = self.marks.code_of(self.main).decode()
         opening = _OPENING.match(code)
         return code if opening is None else opening.group(1)
 
@@ -153,7 +151,7 @@ class Item:
         only = first_child(self.main)
         return self.main.type == "expression_statement" and only is not None and only.type == "string"
 
-    @property
+    @cached_property
     def is_marker(self) -> bool:
         """Say whether this stands for elided code."""
         return (self.main.text or b"").rstrip(b";") == self.grammar.marker_statement.rstrip(b";")

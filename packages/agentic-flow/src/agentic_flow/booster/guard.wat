@@ -1,13 +1,16 @@
 ;; The guard of Agent Booster: the checksum of a text outside its middle.
 ;;
-;; The host writes a text at offset 0 and asks for the seal of its first `prefix` and last `suffix` bytes, once before
-;; an edit and once after. Equal seals mean that the edit left everything outside its target as it was.
+;; The host writes a question and asks for the seal of a text's first `prefix` and last `suffix` bytes, once before an
+;; edit and once after. Equal seals mean that the edit left everything outside its target as it was. Question and answer
+;; lie in memory, because converting arguments costs the host more than the checksum does:
+;;
+;;   0 length of the text   4 prefix   8 suffix   (i32 each)   16 the seal (i64)   24 the text
 (module
   ;;IMPORTS
   (memory (export "memory") 1)
 
   ;; The version of this interface; the host refuses any other.
-  (func (export "abi") (result i32) (i32.const 1))
+  (func (export "abi") (result i32) (i32.const 2))
 
   ;; Mix one word into a state: xor, multiply by the FNV prime, rotate so that high bits come down again.
   (func $mix (param $state i64) (param $word i64) (result i64)
@@ -33,11 +36,16 @@
         (br $bytes)))
     (call $mix (local.get $state) (i64.extend_i32_u (local.get $length))))
 
-  ;; Seal a text of `length` bytes outside its middle; a prefix or suffix beyond the text is a fault of the host.
-  (func (export "seal") (param $length i32) (param $prefix i32) (param $suffix i32) (result i64)
+  ;; Seal the text outside its middle; a prefix or suffix beyond the text is a fault of the host.
+  (func (export "seal")
+    (local $length i32) (local $prefix i32) (local $suffix i32)
+    (local.set $length (i32.load (i32.const 0)))
+    (local.set $prefix (i32.load (i32.const 4)))
+    (local.set $suffix (i32.load (i32.const 8)))
     (if (i32.gt_u (local.get $prefix) (local.get $length)) (then unreachable))
     (if (i32.gt_u (local.get $suffix) (i32.sub (local.get $length) (local.get $prefix))) (then unreachable))
-    (call $range
-      (call $range (i64.const 0xcbf29ce484222325) (i32.const 0) (local.get $prefix))
-      (i32.sub (local.get $length) (local.get $suffix))
-      (local.get $suffix))))
+    (i64.store (i32.const 16)
+      (call $range
+        (call $range (i64.const 0xcbf29ce484222325) (i32.const 24) (local.get $prefix))
+        (i32.sub (i32.add (i32.const 24) (local.get $length)) (local.get $suffix))
+        (local.get $suffix)))))

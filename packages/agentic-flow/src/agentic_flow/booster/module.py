@@ -8,6 +8,7 @@ surroundings nobody vouches for is not given out.
 from __future__ import annotations
 
 import hashlib
+import struct
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,9 +19,13 @@ import wasmtime
 from agentic_flow.booster import releases
 from agentic_flow.booster.releases import Manifest, ReleaseError
 
-ABI = 1
+ABI = 2
 MAX_MEMORY_BYTES = 4 * 1024 * 1024  # The largest source is far smaller; a runaway module stops here.
 _PAGE = 65536
+_QUESTION = struct.Struct("<III4x")
+_SEAL = struct.Struct("<q")
+_SEAL_AT = 16
+_TEXT_AT = 24
 _SELF_TEST = (b"guard self-test", 5, 4)
 _SELF_TEST_SEAL = -4938110332403105032
 
@@ -55,11 +60,19 @@ class Guard:
 
     def seal(self, text: bytes, prefix: int, suffix: int) -> int:
         """Take the checksum of the first `prefix` and the last `suffix` bytes of a text."""
-        missing = len(text) - self._memory.data_len(self._store)
+        end = _TEXT_AT + len(text)
+        missing = end - self._memory.data_len(self._store)
         if missing > 0:
             self._memory.grow(self._store, -(-missing // _PAGE))
-        self._memory.write(self._store, text, 0)
-        return int(self._seal(self._store, len(text), prefix, suffix))
+        memory = self._view()
+        _QUESTION.pack_into(memory, 0, len(text), prefix, suffix)
+        memory[_TEXT_AT:end] = text
+        self._seal(self._store)
+        return int(_SEAL.unpack_from(memory, _SEAL_AT)[0])
+
+    def _view(self) -> memoryview:
+        """Look at the module's memory where it lies now: it moves when it grows."""
+        return memoryview(self._memory.get_buffer_ptr(self._store)).cast("B")
 
 
 def load(directory: Path, version: str) -> Guard:

@@ -28,28 +28,58 @@ class Print:
 
 
 class Marks:
-    """The comments and literals inside one node, found once for all the statements in it."""
+    """The comments and literals of a piece of code.
 
-    def __init__(self, grammar: Grammar, node: Node) -> None:
-        captures = QueryCursor(grammar.literals).captures(node)
-        self._comments = _Sorted(captures.get("comment", []))
-        self.literals = _Sorted(captures.get("literal", []))
-        self._prose = _Sorted(captures.get("prose", []))
+    Where all of it is going to be printed they are found once for the whole; where only some statements of a large
+    definition are, they are found statement by statement.
+    """
+
+    def __init__(self, grammar: Grammar, whole: Node | None = None) -> None:
+        self._grammar = grammar
+        self._whole = None if whole is None else _Captures(grammar, whole)
+
+    @property
+    def comments(self) -> list[Node]:
+        """Give the comments of the whole."""
+        return [] if self._whole is None else self._whole.comments.nodes
+
+    @property
+    def literals(self) -> list[Node]:
+        """Give the literals of the whole."""
+        return [] if self._whole is None else self._whole.literals.nodes
 
     def print_of(self, node: Node) -> Print:
         """Take the print of a node inside; comments leave no trace in it."""
+        inside = self._inside(node)
         return Print(
             tree=_without_comments(str(node)),
-            code=_without(node, self._comments.within(node)),
+            code=_without(node, inside.comments.within(node)),
             literals=(
-                *(_lf(literal.text) for literal in self.literals.within(node)),
-                *(b" ".join((prose.text or b"").split()) for prose in self._prose.within(node)),
+                *(_lf(literal.text) for literal in inside.literals.within(node)),
+                *(b" ".join((prose.text or b"").split()) for prose in inside.prose.within(node)),
             ),
         )
 
+    def code_of(self, node: Node) -> bytes:
+        """Give the code of a node inside without white space and comments."""
+        return _without(node, self._inside(node).comments.within(node))
+
     def comments_of(self, node: Node) -> tuple[bytes, ...]:
         """Give the comments inside a node, each without the white space around its lines."""
-        return tuple(_tidy(comment.text) for comment in self._comments.within(node))
+        return tuple(_tidy(comment.text) for comment in self._inside(node).comments.within(node))
+
+    def _inside(self, node: Node) -> _Captures:
+        return _Captures(self._grammar, node) if self._whole is None else self._whole
+
+
+class _Captures:
+    """What one look through a node finds."""
+
+    def __init__(self, grammar: Grammar, node: Node) -> None:
+        captures = QueryCursor(grammar.literals).captures(node)
+        self.comments = _Sorted(captures.get("comment", []))
+        self.literals = _Sorted(captures.get("literal", []))
+        self.prose = _Sorted(captures.get("prose", []))
 
 
 class _Sorted:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tree_sitter import Node, QueryCursor
+from tree_sitter import Node
 
 from agentic_flow.booster.excerpt import Excerpt, leading
 from agentic_flow.booster.languages import MARKER_NAME, Grammar
 from agentic_flow.booster.locate import Definition, Family, describe, first_child, is_member, unwrap
+from agentic_flow.booster.prints import Marks
 from agentic_flow.booster.refusals import Reason, Refused
 
 _MARKER_WORDS = re.compile(
@@ -41,14 +42,14 @@ class Snippet:
 
 def read_snippet(grammar: Grammar, text: bytes, target: Definition) -> Snippet:
     """Parse a snippet and find its definition, which must be of the target's name and family."""
-    data, root, rows = _set_markers_aside(grammar, _wrap(grammar, text.replace(b"\r\n", b"\n"), target))
+    data, root, rows, marks = _set_markers_aside(grammar, _wrap(grammar, text.replace(b"\r\n", b"\n"), target))
     if root.has_error:
         raise Refused(Reason.SNIPPET_SYNTAX_ERROR, "The snippet does not parse.")
     definition = _only_definition(root, wrapped=_is_wrapped(data))
     _require_match(definition, target)
     whole = definition.outer
     inside = any(whole.start_point.row <= row <= whole.end_point.row for row in rows)
-    return Snippet(Excerpt(grammar, data, whole), definition, whole, elides=inside)
+    return Snippet(Excerpt(grammar, data, whole, marks), definition, whole, elides=inside)
 
 
 _PYTHON_WRAPPER = b"class __Wrapper__:\n"
@@ -67,21 +68,25 @@ def _is_wrapped(data: bytes) -> bool:
     return data.startswith((_PYTHON_WRAPPER, _BRACE_WRAPPER))
 
 
-def _set_markers_aside(grammar: Grammar, text: bytes) -> tuple[bytes, Node, set[int]]:
-    """Turn marker comments into statements; return the text with them, its tree, and their rows."""
+def _set_markers_aside(grammar: Grammar, text: bytes) -> tuple[bytes, Node, set[int], Marks]:
+    """Turn marker comments into statements; give the text with them, its tree, their rows, and its other marks."""
     if MARKER_NAME.encode() in text:
         raise Refused(Reason.MARKER_MISPLACED, f"The name {MARKER_NAME} is reserved.")
     lines = text.split(b"\n")
     markers = {row for row, line in enumerate(lines) if _is_marker(grammar, line)}
-    data = _with_markers(grammar, lines, markers)
-    root = grammar.parse(data).root_node
-    in_literals = markers & Excerpt(grammar, data, root).literal_rows if markers else set()
+    data, root, marks = _read(grammar, lines, markers)
+    in_literals = markers & Excerpt(grammar, data, root, marks).literal_rows if markers else set()
     if in_literals:  # Text inside a literal may look like a marker. It is content.
         markers -= in_literals
-        data = _with_markers(grammar, lines, markers)
-        root = grammar.parse(data).root_node
-    _require_plain_markers(grammar, data, root, markers)
-    return data, root, markers
+        data, root, marks = _read(grammar, lines, markers)
+    _require_plain_markers(grammar, data, root, markers, marks)
+    return data, root, markers, marks
+
+
+def _read(grammar: Grammar, lines: list[bytes], markers: set[int]) -> tuple[bytes, Node, Marks]:
+    data = _with_markers(grammar, lines, markers)
+    root = grammar.parse(data).root_node
+    return data, root, Marks(grammar, root)
 
 
 def _is_marker(grammar: Grammar, line: bytes) -> bool:
@@ -95,8 +100,8 @@ def _with_markers(grammar: Grammar, lines: list[bytes], rows: set[int]) -> bytes
     )
 
 
-def _require_plain_markers(grammar: Grammar, data: bytes, root: Node, rows: set[int]) -> None:
-    for comment in QueryCursor(grammar.literals).captures(root).get("comment", ()):
+def _require_plain_markers(grammar: Grammar, data: bytes, root: Node, rows: set[int], marks: Marks) -> None:
+    for comment in marks.comments:
         if _LOOKS_LIKE_A_MARKER.match(comment.text or b""):
             raise Refused(Reason.MARKER_MISPLACED, "A comment looks like a marker but cannot be read as one.")
     allowed = grammar.block_types | {"module", "program"}
