@@ -8,13 +8,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import deadlines, ingest, paging, simulation, startup
+from bench import booster, deadlines, ingest, paging, simulation, startup, store
 from bench.table import Row, printed
 
 PARTS: dict[str, tuple[str, Callable[[Path], list[Row]]]] = {
     "ingest": ("Alerts taken in", ingest.run),
     "paging": ("From alert to page", paging.run),
     "deadlines": ("Deadlines kept", deadlines.run),
+    "store": ("The store alone", store.run),
+    "booster": ("Agent Booster", booster.run),
     "startup": ("Start and size", startup.run),
     "simulation": ("A year in virtual time", simulation.run),
 }

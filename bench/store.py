@@ -1,13 +1,13 @@
 """How fast the embedded store is by itself: durable signals, alerts, and the questions asked in loops."""
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import perf_counter
 
 from whenever import Instant, TimeDelta
 
+from bench.table import Row
 from tocsin.core.alert import Alert, Disposition
 from tocsin.core.events import NoteAdded
 from tocsin.core.ids import (
@@ -34,10 +34,10 @@ BODY_OF_ONE = b"x" * 700
 BODY_OF_FIFTY = b"x" * 20_000
 
 
-def run() -> list[Figure]:
-    """Measure all; answer name, figure and unit."""
-    with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_run(Path(folder)))
+def run(folder: Path) -> list[Row]:
+    """Measure all; the store alone, without HTTP and without a decision."""
+    folder.mkdir(parents=True)
+    return [Row(*figure) for figure in asyncio.run(_run(folder))]
 
 
 async def _run(folder: Path) -> list[Figure]:
@@ -186,8 +186,3 @@ def _intent(number: int) -> Intent:
         give_up_at=created_at + TimeDelta(minutes=1),
         method=Method(MethodKind.SLACK, channel, "U123"),
     )
-
-
-if __name__ == "__main__":
-    for name, figure, unit in run():
-        print(f"{name:44} {figure:>12,.2f} {unit}")

@@ -25,6 +25,9 @@ Step = Callable[[Instant], Awaitable[Instant | None]]
 _LOOKS_AT_LEAST_EVERY = TimeDelta(seconds=1)
 """A bell that was not heard costs this much at most; also how fast a corrected clock is noticed."""
 
+_RESTS_AT_MOST = TimeDelta(milliseconds=80)
+"""How long a step with more to do rests. Larger batches after a rest cost less each, so little is lost by it."""
+
 _PAUSE_AFTER_FAULT = TimeDelta(milliseconds=250)
 
 
@@ -124,6 +127,8 @@ class Engine:
             now = self.clock.now()
             try:
                 next_at = await step(now)
+                if next_at is not None and next_at <= now:
+                    await self._give_way(now)
             except StoreUnavailable as fault:
                 self.telemetry.fault(name, fault, "store")
                 next_at = now + _PAUSE_AFTER_FAULT
@@ -131,6 +136,11 @@ class Engine:
                 self.telemetry.fault(name, fault, "step")
                 next_at = now + _PAUSE_AFTER_FAULT
             await self._sleep_until(next_at, bell)
+
+    async def _give_way(self, began_at: Instant) -> None:
+        """Rest as long as the step took: a backlog must not keep senders and people waiting for their answers."""
+        took = self.clock.now() - began_at
+        await asyncio.sleep(min(took, _RESTS_AT_MOST).total("seconds"))
 
     async def _sleep_until(self, next_at: Instant | None, bell: asyncio.Event) -> None:
         wait = _LOOKS_AT_LEAST_EVERY if next_at is None else min(next_at - self.clock.now(), _LOOKS_AT_LEAST_EVERY)
