@@ -93,11 +93,11 @@ class Tale:
 
     @property
     def primary(self) -> PersonId:
-        return self.given.duty[RotationId("sre-primary")]
+        return self.given.duty[RotationId("sre-primary")][0]
 
     @property
     def secondary(self) -> PersonId:
-        return self.given.duty[RotationId("sre-secondary")]
+        return self.given.duty[RotationId("sre-secondary")][0]
 
     def declare(self, severity: Severity = SEV1, component: ComponentId = BOOSTER) -> "Tale":
         evidence = Evidence("agent-booster.down", "C3", "0 % of operations succeed")

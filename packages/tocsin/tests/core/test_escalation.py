@@ -5,6 +5,7 @@ import pytest
 from tocsin.core import events as e
 from tocsin.core.commands import (
     AddComponent,
+    Decline,
     Escalate,
     NoticeSpread,
     RaiseFlag,
@@ -70,6 +71,17 @@ def test_a_lesser_incident_tells_and_does_not_page(severity: str) -> None:
     told = [event for event in tale.events if isinstance(event, e.PersonTold)]
     assert told
     assert all(method.kind is MethodKind.SLACK for event in told for method in event.methods)
+
+
+@pytest.mark.clause("E4")
+def test_whoever_cannot_take_it_is_followed_at_once_by_the_next() -> None:
+    tale = Tale().declare(SEV2)
+
+    events = tale.jump(1).do(Decline(by=by(tale.primary), reason="on a plane"))
+
+    assert [event.reason for event in events if isinstance(event, e.PageDeclined)] == ["on a plane"]
+    assert paged(events) == [tale.secondary]
+    assert tale.do(Decline(by=by(tale.primary))) == (), "said twice, it is said once"
 
 
 @pytest.mark.clause("E2", "E4")

@@ -18,6 +18,7 @@ from tocsin.core.commands import (
     AssignRole,
     AttachAlerts,
     CloseIncident,
+    Decline,
     Escalate,
     NoticeSpread,
     PostUpdate,
@@ -55,6 +56,7 @@ COMPONENTS = st.sampled_from(sorted(BOOK.components))
 
 COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(Acknowledge, by=ACTORS),
+    st.builds(Decline, by=ACTORS),
     st.builds(SetSeverity, by=ACTORS, severity=SEVERITIES, reason=WORDS),
     st.builds(SetStage, by=ACTORS, stage=st.sampled_from(Stage)),
     st.builds(

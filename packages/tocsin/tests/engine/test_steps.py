@@ -120,8 +120,8 @@ async def test_an_open_incident_keeps_the_playbook_it_was_opened_under(whole: Wh
 async def test_who_is_on_call_changes_with_the_shift_and_with_an_override(whole: Whole) -> None:
     rotation = RotationId("sre-primary")
     monday = NOW + TimeDelta(hours=24 * 7)
-    this_week = (await whole.playbooks.situation(None, NOW)).duty[rotation]
-    next_week = (await whole.playbooks.situation(None, monday)).duty[rotation]
+    this_week = (await whole.playbooks.situation(None, NOW)).duty[rotation][0]
+    next_week = (await whole.playbooks.situation(None, monday)).duty[rotation][0]
     assert this_week != next_week
 
     override = Override(rotation, PersonId("mara-lindqvist"), NOW + minutes(10), NOW + minutes(20))
@@ -129,7 +129,7 @@ async def test_who_is_on_call_changes_with_the_shift_and_with_an_override(whole:
     await whole.playbooks.refresh_overrides(NOW)
 
     for after, expected in ((0, this_week), (10, "mara-lindqvist"), (19, "mara-lindqvist"), (20, this_week)):
-        assert (await whole.playbooks.situation(None, NOW + minutes(after))).duty[rotation] == expected
+        assert (await whole.playbooks.situation(None, NOW + minutes(after))).duty[rotation] == (expected,)
 
 
 @pytest.mark.clause("V1", "D3")

@@ -37,7 +37,18 @@ CONTRACT = {
         *(
             f"/api/v1/incidents/{{incident}}/{act}"
             for act in (
-                *("acknowledge", "severity", "stage", "note", "role", "component", "update", "mitigation", "flag"),
+                *(
+                    "acknowledge",
+                    "decline",
+                    "severity",
+                    "stage",
+                    "note",
+                    "role",
+                    "component",
+                    "update",
+                    "mitigation",
+                    "flag",
+                ),
                 *("escalate", "milestone", "resolve", "reopen", "close"),
             )
         ),
@@ -91,6 +102,7 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
     heartbeat = next(iter(town.rules.heartbeats))
     acts: list[tuple[str, Any]] = [
         ("acknowledge", {}),
+        ("decline", {"reason": "on a plane"}),
         ("severity", {"severity": "SEV2", "reason": "it is less"}),
         ("stage", {"stage": "monitoring"}),
         ("note", {"text": "seen"}),

@@ -36,16 +36,18 @@ def oncall(at: str | None, folder: str | None) -> None:
 def offline(folder: str | None, at: Instant | None) -> dict[str, Any]:
     """Answer from a playbook's files what the server's API would, without its overrides."""
     from tocsin.core.oncall import duty  # noqa: PLC0415 - a server is asked more often.
+    from tocsin.core.rules import first  # noqa: PLC0415
 
     rules = compiled(folder)
     asked = at or SystemClock().now()
-    on = duty(rules.rotations, asked)
+    now_on = duty(rules.rotations, asked)
+    on = {rotation: first(now_on, rotation) for rotation in rules.rotations}
     rows = [
         {
             "rotation": rotation.id,
             "name": rotation.name or rotation.id,
-            "person": on.get(rotation.id),
-            "person_name": rules.people[on[rotation.id]].name if rotation.id in on else "nobody",
+            "person": (person := on[rotation.id]),
+            "person_name": rules.people[person].name if person else "nobody",
         }
         for rotation in rules.rotations.values()
     ]

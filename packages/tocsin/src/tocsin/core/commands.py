@@ -63,6 +63,12 @@ class Acknowledge(Command, frozen=True, kw_only=True, tag="acknowledge"):
     """Answer a page, or take an incident on without one."""
 
 
+class Decline(Command, frozen=True, kw_only=True, tag="decline"):
+    """Say "I cannot": the person's pages have their answer, and whoever is next is asked at once (E4)."""
+
+    reason: str = ""
+
+
 class SetSeverity(Command, frozen=True, kw_only=True, tag="set_severity"):
     """Raise or lower the severity by a person's judgement (C5). Lowering needs a reason."""
 
@@ -179,6 +185,7 @@ AnyCommand = (
     | AttachAlerts
     | NoticeSpread
     | Acknowledge
+    | Decline
     | SetSeverity
     | SetStage
     | AssignRole

@@ -19,6 +19,7 @@ from tocsin.core.commands import (
     AttachAlerts,
     CloseIncident,
     Declare,
+    Decline,
     Escalate,
     NoticeSpread,
     PostUpdate,
@@ -77,6 +78,8 @@ def _act(draft: Draft, command: AnyCommand, given: Situation) -> None:  # noqa: 
             judgement.close(draft, command, given)
         case Acknowledge():
             reporting.acknowledge(draft, command, given)
+        case Decline():
+            reporting.decline(draft, command, given)
         case SetStage():
             reporting.set_stage(draft, command, given)
         case AssignRole():

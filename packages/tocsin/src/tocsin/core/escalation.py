@@ -118,15 +118,15 @@ def people(target: Target, incident: Incident, given: Situation) -> tuple[Person
 def _people(target: Target, incident: Incident, given: Situation) -> Iterable[PersonId]:
     match target:
         case OnRotation(rotation):
-            person = given.duty.get(rotation)
-            return () if person is None else (person,)
+            return given.duty.get(rotation, ())
         case ThePerson(person):
             return (person,)
         case InRole(role):
             return _in_role(role, incident)
         case ComponentOwner():
             parts = (given.rules.components.get(component) for component in incident.components)
-            return (given.duty[part.owner] for part in parts if part and part.owner and part.owner in given.duty)
+            owners = (part.owner for part in parts if part and part.owner)
+            return (person for owner in owners for person in given.duty.get(owner, ()))
         case Everybody():
             ladder = given.rules.ladder.get(incident.severity, ())
             return (person for rung in ladder for person in _people(rung, incident, given))

@@ -301,6 +301,15 @@ class PersonUnreachable(Event, frozen=True, kw_only=True, tag="person_unreachabl
     rule: RuleId | None = None
 
 
+class PageDeclined(Event, frozen=True, kw_only=True, tag="page_declined"):
+    """A paged person said that they cannot take it."""
+
+    page: PageId
+    person: PersonId
+    rule: RuleId | None = None
+    reason: str = ""
+
+
 class NotificationFailed(Event, frozen=True, kw_only=True, tag="notification_failed"):
     """A message other than a page could not be delivered and lies among the dead letters."""
 
@@ -384,6 +393,7 @@ AnyEvent = (
     | PageDelivered
     | PageAttemptFailed
     | PersonUnreachable
+    | PageDeclined
     | NotificationFailed
     | NobodyOnCall
     | NobodyReachable

@@ -35,6 +35,7 @@ from tocsin.core.events import (
     NotificationFailed,
     ObjectivesMeasured,
     PageAttemptFailed,
+    PageDeclined,
     PageDelivered,
     PersonPaged,
     PersonUnreachable,
@@ -301,7 +302,8 @@ def _with_page(incident: Incident, key: PageId, change: Callable[[OpenPage], Ope
     return replace(incident, pages={**incident.pages, key: change(page)})
 
 
-def _person_unreachable(incident: Incident, event: PersonUnreachable) -> Incident:
+def _page_in_vain(incident: Incident, event: PersonUnreachable | PageDeclined) -> Incident:
+    """Nobody will answer this page; a row whose every page is in vain is not waited for."""
     pages = {key: page for key, page in incident.pages.items() if key != event.page}
     after = replace(incident, pages=pages)
     if event.rule is None or any(page.rule == event.rule for page in pages.values()):
@@ -385,7 +387,8 @@ _EVOLUTIONS: Mapping[type, Callable[[Incident, Any], Incident]] = {
     PersonPaged: _person_paged,
     PageDelivered: _page_delivered,
     PageAttemptFailed: _page_attempt_failed,
-    PersonUnreachable: _person_unreachable,
+    PersonUnreachable: _page_in_vain,
+    PageDeclined: _page_in_vain,
     NotificationFailed: _notification_failed,
     NobodyOnCall: _nobody_on_call,
     NobodyReachable: _nobody_reachable,

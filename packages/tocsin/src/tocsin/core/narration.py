@@ -149,6 +149,7 @@ _LINES: Mapping[type, Callable[[Any, _Names], str]] = {
     e.PageDelivered: lambda v, n: f"Page handed over by {v.method.kind.value} (receipt {v.receipt})",
     e.PageAttemptFailed: _attempt_failed,
     e.PersonUnreachable: lambda v, n: f"{n.person(v.person)} cannot be reached by any contact method",
+    e.PageDeclined: lambda v, n: f"{n.person(v.person)} cannot take it" + (f": {v.reason}" if v.reason else ""),
     e.NotificationFailed: lambda v, n: f"A message to {v.address} by {v.channel} was given up: {v.why}",
     e.NobodyOnCall: lambda v, n: f"Nobody to ask: {v.target} ({n.rule(v.rule)})",
     e.NobodyReachable: lambda v, n: "NOBODY ANSWERS: the whole ladder was asked in vain; everybody is paged",
@@ -170,6 +171,7 @@ _CLAUSES: Mapping[type, str] = {
     e.FlagRaised: "E1",
     e.MilestoneReached: "P1",
     e.PersonUnreachable: "E4",
+    e.PageDeclined: "E4",
     e.ObjectivesMeasured: "V1",
 }
 """The clause that an event comes about by, where it carries none itself."""

@@ -44,7 +44,7 @@ def duty(rotations: Mapping[RotationId, Rotation], at: Instant, overrides: Itera
     """Answer who is on call in each rotation at an instant. A rotation that nobody is on call in is left out."""
     known = tuple(overrides)
     asked = ((key, on_call(rotation, at, known)) for key, rotation in rotations.items())
-    return {key: person for key, person in asked if person is not None}
+    return {key: (person,) for key, person in asked if person is not None}
 
 
 def shift_number(rotation: Rotation, at: Instant) -> int | None:

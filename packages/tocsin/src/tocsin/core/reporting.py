@@ -8,6 +8,7 @@ from tocsin.core.commands import (
     AddComponent,
     AddNote,
     AssignRole,
+    Decline,
     Escalate,
     PostUpdate,
     RaiseFlag,
@@ -28,6 +29,7 @@ from tocsin.core.events import (
     MilestoneReached,
     MitigationApplied,
     NoteAdded,
+    PageDeclined,
     RoleAssigned,
     StageChanged,
     UpdatePosted,
@@ -74,6 +76,20 @@ def acknowledge(draft: Draft, command: Acknowledge, given: Situation) -> None:
     draft.add(Acknowledged(at=given.now, by=command.by, takes_command=takes_command))
     if takes_command and commander(draft.incident, given) not in draft.incident.responders:
         _take_command(draft, command.by, given)
+
+
+def decline(draft: Draft, command: Decline, given: Situation) -> None:
+    """Note that somebody cannot answer; what waits for them need not wait any longer."""
+    incident, person = draft.incident, command.by.person
+    if person is None:
+        raise Refused(
+            Reason.PERSON_MISSING, "nobody is named who declines", "use a token or a link that names a person"
+        )
+    reason = command.reason.strip()
+    for page in [page for page in incident.pages.values() if page.person == person]:
+        draft.add(
+            PageDeclined(at=given.now, by=command.by, page=page.page, person=person, rule=page.rule, reason=reason)
+        )
 
 
 def _take_command(draft: Draft, by: Actor, given: Situation) -> None:

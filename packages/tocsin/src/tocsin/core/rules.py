@@ -420,8 +420,14 @@ class Rulebook(msgspec.Struct, frozen=True):
         return next((row for rows in self.rows.values() for row in rows if row.id == rule_id), None)
 
 
-Duty = Mapping[RotationId, PersonId]
-"""Who is on call in each rotation at one instant, overrides included."""
+Duty = Mapping[RotationId, tuple[PersonId, ...]]
+"""Who is on call in each rotation at one instant, overrides included. The first is the one on call; others answer with
+them, as long as a hand-off is not accepted (O3). A rotation that nobody is on call in is left out."""
+
+
+def first(duty: Duty, rotation: RotationId) -> PersonId | None:
+    """Answer the one who is on call in a rotation; None if nobody is."""
+    return next(iter(duty.get(rotation, ())), None)
 
 
 class Override(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from tocsin.core.incident import Incident
 from tocsin.core.judgement import commander, unproven
 from tocsin.core.narration import clause_of, narrate
 from tocsin.core.oncall import duty
-from tocsin.core.rules import RuleKind
+from tocsin.core.rules import RuleKind, first
 from tocsin.core.scorecard import Promise, promises
 from tocsin.core.stages import Stage
 from tocsin.engine.handler import Handler
@@ -172,12 +172,13 @@ class Queries:
         playbooks = self._handler.playbooks
         rules = playbooks.current
         now_on = duty(rules.rotations, at, playbooks.overrides)
+        on = {rotation: first(now_on, rotation) for rotation in rules.rotations}
         return tuple(
             OnCall(
                 rotation.id,
                 rotation.name or rotation.id,
-                now_on.get(rotation.id),
-                rules.people[now_on[rotation.id]].name if rotation.id in now_on else "nobody",
+                person := on[rotation.id],
+                rules.people[person].name if person else "nobody",
             )
             for rotation in rules.rotations.values()
         )

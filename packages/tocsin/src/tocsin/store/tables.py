@@ -10,7 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The revision of the schema that this program reads and writes."""
 
 metadata = sa.MetaData()

@@ -54,6 +54,16 @@ class AcknowledgeBody(ActBody, frozen=True, kw_only=True):
         return c.Acknowledge(by=by)
 
 
+class DeclineBody(ActBody, frozen=True, kw_only=True):
+    """Say "I cannot": whoever is next is asked at once (E4)."""
+
+    reason: Text = ""
+
+    def command(self, by: Actor) -> c.AnyCommand:
+        """Answer the command that this asks for."""
+        return c.Decline(by=by, reason=self.reason)
+
+
 class SeverityBody(ActBody, frozen=True, kw_only=True):
     """Raise or lower the severity; lowering needs a reason (C5)."""
 
@@ -193,6 +203,7 @@ class CloseBody(ActBody, frozen=True, kw_only=True):
 
 ACTS: Final[Mapping[str, tuple[type[ActBody], Role]]] = {
     "acknowledge": (AcknowledgeBody, Role.RESPONDER),
+    "decline": (DeclineBody, Role.RESPONDER),
     "severity": (SeverityBody, Role.RESPONDER),
     "stage": (StageBody, Role.RESPONDER),
     "note": (NoteBody, Role.RESPONDER),
