@@ -21,6 +21,7 @@ from tocsin.core.alert import (
     observe,
     recheck,
 )
+from tocsin.core.classify import UNASSIGNED
 from tocsin.core.events import Evidence
 from tocsin.core.ids import AlertFingerprint, SilenceId
 from tocsin.core.limits import CLOCK_SKEW_MAX, SIGNAL_AGE_MAX, SILENCED_RECHECK_EVERY
@@ -209,3 +210,9 @@ def test_a_silence_covers_what_its_matchers_say(matcher: Matcher, covers: bool) 
 def test_alerts_of_one_component_belong_together_unless_the_playbook_divides_them() -> None:
     assert group_key(BOOSTER, {"region": "eu"}, ()) == "agent-booster"
     assert group_key(BOOSTER, {"region": "eu"}, ("region",)) == "agent-booster/region=eu"
+
+
+def test_a_report_on_a_subject_of_its_own_is_no_alert_among_others_that_name_no_component() -> None:
+    stray = group_key(UNASSIGNED, {"alertname": "DiskFull"}, ())
+
+    assert group_key(UNASSIGNED, {"tocsin_subject": "playbook agentic-flow"}, ()) != stray

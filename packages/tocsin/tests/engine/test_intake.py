@@ -165,7 +165,7 @@ async def test_an_overdue_review_of_the_playbook_is_a_sev4(whole: Whole) -> None
 
     (declared,) = await whole.of(e.IncidentDeclared)
     assert isinstance(declared, e.IncidentDeclared)
-    assert (declared.severity, "review" in declared.title) == (SEV4, True)
+    assert (declared.severity, "review" in declared.title, declared.evidence.clause) == (SEV4, True, "Q2")
 
 
 @pytest.mark.clause("C6")

@@ -8,7 +8,7 @@ over, an alert that comes and goes is held as firing until it has been quiet, a 
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -23,6 +23,9 @@ from tocsin.core.limits import (
     SILENCED_RECHECK_EVERY,
 )
 from tocsin.core.rules import FlapPolicy
+
+SUBJECT_LABEL: Final = "tocsin_subject"
+"""The label of a report that is an incident by itself, such as the overdue review of the playbook (Q2)."""
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -212,8 +215,13 @@ def _new(seen: Observation, classified: Classified, given: Circumstances) -> Ale
 
 
 def group_key(component: ComponentId, labels: Mapping[str, str], by: Sequence[str]) -> str:
-    """Answer which alerts belong together: those of one component, and of one value of each label named."""
-    return "/".join((component, *(f"{label}={labels.get(label, '')}" for label in by)))
+    """Answer which alerts belong together: those of one component, and of one value of each label named.
+
+    What is reported about a subject of its own is not mixed with what happens to name no component we know.
+    """
+    subject = labels.get(SUBJECT_LABEL)
+    apart = (f"{SUBJECT_LABEL}={subject}",) if subject else ()
+    return "/".join((component, *apart, *(f"{label}={labels.get(label, '')}" for label in by)))
 
 
 def _begun(alert: Alert, given: Circumstances) -> Sighting:

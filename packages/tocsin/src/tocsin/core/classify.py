@@ -28,7 +28,8 @@ def classify_alert(rules: Rulebook, labels: Mapping[str, str], annotations: Mapp
             return Classified(component, row.severity, Evidence(row.id, row.clause, _shown(row, labels)))
     named = labels.get("severity", "")
     if any(definition.id == named for definition in rules.severities):
-        return Classified(component, Severity(named), Evidence("severity-label", "C1", f'label severity="{named}"'))
+        clause, because = labels.get("clause") or "C1", f'label severity="{named}"'
+        return Classified(component, Severity(named), Evidence("severity-label", clause, because))
     because = f'no row speaks of alert "{labels.get("alertname", "?")}"'
     return Classified(component, table.fallback, Evidence("fallback", "C1", because))
 

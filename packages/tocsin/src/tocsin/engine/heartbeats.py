@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 from whenever import Instant
 
-from tocsin.core.alert import Observation
+from tocsin.core.alert import SUBJECT_LABEL, Observation
 from tocsin.core.ids import AlertFingerprint
 from tocsin.core.rules import Heartbeat, Rulebook
 from tocsin.engine.playbooks import Playbooks
@@ -94,7 +94,12 @@ class Heartbeats:
         today = now.to_tz("UTC").date()
         if today <= rules.next_review_on or self._reviewed == rules.version:
             return ()
-        labels = {"alertname": "PlaybookReviewOverdue", "severity": rules.review_overdue_severity, "clause": "Q2"}
+        labels = {
+            "alertname": "PlaybookReviewOverdue",
+            "severity": rules.review_overdue_severity,
+            "clause": "Q2",
+            SUBJECT_LABEL: f"playbook {rules.id}",
+        }
         summary = f"The review of playbook {rules.title} was due on {rules.next_review_on}; its owner is {rules.owner}"
         fingerprint = AlertFingerprint(f"tocsin:playbook-review:{rules.id}:{rules.next_review_on}")
         return (Observation(fingerprint, "firing", labels, {"summary": summary}),)
