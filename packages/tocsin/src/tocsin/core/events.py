@@ -8,11 +8,10 @@ load for ever.
 from collections.abc import Mapping
 from typing import Literal
 
-import msgspec
 from whenever import Instant
 
+from tocsin.core.event import TOCSIN, Actor, AlertBrief, Event, Evidence, Sample, Verdict
 from tocsin.core.ids import (
-    AlertFingerprint,
     AudienceId,
     ComponentId,
     IncidentId,
@@ -26,58 +25,8 @@ from tocsin.core.ids import Severity as SeverityName
 from tocsin.core.rules import Method
 from tocsin.core.stages import Stage
 
-
-class Actor(msgspec.Struct, frozen=True):
-    """Who did it: a person, or Tocsin itself when ``person`` is absent."""
-
-    person: PersonId | None = None
-    via: str = ""
-    """Where the act came in: ``cli``, ``api``, ``slack``, ``link``, ``alertmanager`` …"""
-    commands: bool = False
-    """Whether this actor's token has a commander's authority."""
-
-
-TOCSIN = Actor(via="tocsin")
-
-
-class Evidence(msgspec.Struct, frozen=True):
-    """Why a severity was set: the row that decided, its clause, and what was seen."""
-
-    rule: str
-    clause: str
-    because: str
-
-
-class AlertBrief(msgspec.Struct, frozen=True):
-    """An alert as the timeline names it."""
-
-    fingerprint: AlertFingerprint
-    name: str
-    summary: str = ""
-    started_at: Instant | None = None
-
-
-class Sample(msgspec.Struct, frozen=True):
-    """One measured figure against its bound. ``value`` is absent when there was no data, ``why`` then says so."""
-
-    objective: str
-    component: ComponentId
-    title: str
-    value: float | None
-    holds: str
-    bound: float
-    unit: str = ""
-    why: str = ""
-
-
-Verdict = Literal["held", "breached", "no_data"]
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What all events share."""
-
-    at: Instant
-    by: Actor = TOCSIN
+__all__ = ["TOCSIN", "Actor", "AlertBrief", "Event", "Evidence", "Sample", "Verdict"]
+"""What stands in `core.event` so that events may be told in files of their own, and is named by this one."""
 
 
 class IncidentDeclared(Event, frozen=True, kw_only=True, tag="incident_declared"):
