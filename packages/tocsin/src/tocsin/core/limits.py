@@ -97,3 +97,15 @@ TOKENS_MAX: Final = 1_000
 
 ASKED_AHEAD_MAX: Final = TimeDelta(hours=24 * 366 * 10)
 """How far from now one may ask who is on call: calendars do not go on for ever."""
+
+PARAMETER_LENGTH_MAX: Final = 200
+"""Characters of one value of an action's parameter. A host name has at most 253; nobody pings one that long."""
+
+ACTION_OUTPUT_MAX: Final = 64 * 1024
+"""Bytes kept of what an action said: a thousand lines of a log. Its beginning and its end are kept, the middle goes."""
+
+ACTION_TIME_MAX: Final = TimeDelta(minutes=30)
+"""The longest that a playbook may let one action take. What takes longer is a job, not a mitigation."""
+
+LOG_LINES_MAX: Final = 5_000
+"""Lines of a log that an action may ask for."""

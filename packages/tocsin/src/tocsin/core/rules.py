@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 from whenever import Date, Instant, Time, TimeDelta
 
+from tocsin.core.actions import Action, ActionId, FailureMode, FailureModeId
 from tocsin.core.ids import (
     AudienceId,
     ChannelName,
@@ -403,6 +404,9 @@ class Rulebook(msgspec.Struct, frozen=True):
     links: Mapping[str, str]
     bridge_url: str = ""
     bridge_severities: tuple[Severity, ...] = ()
+    actions: Mapping[ActionId, Action] = {}
+    """What may be done to the watched system (M2, M3), in the playbook's order."""
+    failure_modes: Mapping[FailureModeId, FailureMode] = {}
 
     def rank(self, severity: Severity) -> int:
         """Answer the place of a severity, 0 the worst. An unknown one ranks worst: rather a page too many."""

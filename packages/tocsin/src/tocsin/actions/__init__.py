@@ -1,0 +1,1 @@
+"""What carries approved actions and diagnostics out: one target a file, all behind `tocsin.actions.port`."""
