@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from whenever import Date, Instant, Time, TimeDelta, ZonedDateTime
 
 from tocsin.core.ids import PersonId, RotationId
-from tocsin.core.oncall import boundary, duty, next_change, on_call, shifts
+from tocsin.core.oncall import boundary, duty, next_change, on_call, on_call_until, shift_ends, shifts
 from tocsin.core.rules import Override, Rotation
 
 ANA, BEN, CLEO = PersonId("ana"), PersonId("ben"), PersonId("cleo")
@@ -121,6 +121,17 @@ def test_the_next_change_skips_a_hand_over_that_an_override_covers() -> None:
     # After it, in the sixth week, Cleo is on call by turn: the change comes with the week after.
     assert on_call(WEEKLY, long.ends_at) == CLEO
     assert next_change(WEEKLY, MIDNIGHT, [long]) == MIDNIGHT + WEEK * 6
+
+
+@pytest.mark.clause("O4")
+def test_a_shift_ends_when_somebody_else_takes_over() -> None:
+    swap = stands_in(CLEO, MIDNIGHT + TimeDelta(hours=10), 2)
+    assert on_call_until(WEEKLY, ANA, MIDNIGHT) == MIDNIGHT + WEEK
+    assert on_call_until(WEEKLY, ANA, MIDNIGHT, [swap]) == swap.starts_at
+    assert on_call_until(WEEKLY, CLEO, swap.starts_at, [swap]) == swap.ends_at
+    assert on_call_until(WEEKLY, BEN, MIDNIGHT) is None, "who is not on call has no shift that could end"
+    on = duty({WEEKLY.id: WEEKLY}, MIDNIGHT)
+    assert shift_ends({WEEKLY.id: WEEKLY}, on, MIDNIGHT) == {WEEKLY.id: {ANA: MIDNIGHT + WEEK}}
 
 
 def test_one_person_alone_never_hands_over() -> None:

@@ -130,6 +130,9 @@ async def test_who_is_on_call_changes_with_the_shift_and_with_an_override(whole:
 
     for after, expected in ((0, this_week), (10, "mara-lindqvist"), (19, "mara-lindqvist"), (20, this_week)):
         assert (await whole.playbooks.situation(None, NOW + minutes(after))).duty[rotation] == (expected,)
+    standing_in = await whole.playbooks.situation(None, override.starts_at)
+    assert standing_in.shift_ends_at(rotation, override.person) == override.ends_at
+    assert standing_in.shift_ends_at(rotation, this_week) is None, "they are not on call now"
 
 
 @pytest.mark.clause("V1", "D3")

@@ -7,8 +7,18 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core.events import TOCSIN, Actor, AlertBrief, Evidence, Sample
-from tocsin.core.ids import AudienceId, ComponentId, IncidentId, IntentId, PageId, PersonId, RoleName, Severity
-from tocsin.core.rules import Duty, Method, Rulebook
+from tocsin.core.ids import (
+    AudienceId,
+    ComponentId,
+    IncidentId,
+    IntentId,
+    PageId,
+    PersonId,
+    RoleName,
+    RotationId,
+    Severity,
+)
+from tocsin.core.rules import Duty, Method, Rulebook, ShiftEnds
 from tocsin.core.stages import Stage
 
 
@@ -211,6 +221,11 @@ class Situation(msgspec.Struct, frozen=True):
     now: Instant
     rules: Rulebook
     duty: Duty
+    ends: ShiftEnds = msgspec.field(default_factory=dict)
+
+    def shift_ends_at(self, rotation: RotationId, person: PersonId) -> Instant | None:
+        """Answer until when a person is on call in a rotation; None if they are not, or never hand over."""
+        return self.ends.get(rotation, {}).get(person)
 
 
 class Reason(StrEnum):

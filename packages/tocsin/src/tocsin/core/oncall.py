@@ -14,7 +14,7 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core.ids import PersonId, RotationId
-from tocsin.core.rules import Duty, Override, Rotation
+from tocsin.core.rules import Duty, Override, Rotation, ShiftEnds
 
 SHIFTS_MAX: Final = 1_000
 """Shifts answered at once: a year of daily shifts with overrides. A longer plan is asked for in parts."""
@@ -89,6 +89,32 @@ def next_change(rotation: Rotation, at: Instant, overrides: Iterable[Override] =
     for edge in list(edges):
         edges |= set(_next_boundaries(rotation, edge, len(rotation.people) + 1))
     return next((edge for edge in sorted(edges) if edge > at and on_call(rotation, edge, ours) != now), None)
+
+
+def on_call_until(
+    rotation: Rotation, person: PersonId, at: Instant, overrides: Iterable[Override] = ()
+) -> Instant | None:
+    """Answer until when a person who is on call in a rotation at an instant stays so without a break.
+
+    None if the person is not on call there then, or if nobody ever takes over.
+    """
+    known = tuple(overrides)
+    return next_change(rotation, at, known) if on_call(rotation, at, known) == person else None
+
+
+def shift_ends(
+    rotations: Mapping[RotationId, Rotation], on: Duty, at: Instant, overrides: Iterable[Override] = ()
+) -> ShiftEnds:
+    """Answer until when each person who is on call at an instant stays so; who never hands over is left out."""
+    known = tuple(overrides)
+    return {
+        rotation: {
+            person: ends_at
+            for person in people
+            if (ends_at := on_call_until(rotations[rotation], person, at, known)) is not None
+        }
+        for rotation, people in on.items()
+    }
 
 
 def _next_boundaries(rotation: Rotation, at: Instant, count: int) -> list[Instant]:

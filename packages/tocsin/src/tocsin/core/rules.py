@@ -429,6 +429,10 @@ Duty = Mapping[RotationId, tuple[PersonId, ...]]
 them, as long as a hand-off is not accepted (O3). A rotation that nobody is on call in is left out."""
 
 
+ShiftEnds = Mapping[RotationId, Mapping[PersonId, Instant]]
+"""Until when each person on call in a rotation stays so. Who never hands over is left out."""
+
+
 def first(duty: Duty, rotation: RotationId) -> PersonId | None:
     """Answer the one who is on call in a rotation; None if nobody is."""
     return next(iter(duty.get(rotation, ())), None)

@@ -9,8 +9,8 @@ from whenever import Instant
 
 from tocsin.core.commands import Situation
 from tocsin.core.incident import Incident
-from tocsin.core.oncall import duty, next_change
-from tocsin.core.rules import Duty, Override, Rulebook
+from tocsin.core.oncall import duty, next_change, shift_ends
+from tocsin.core.rules import Duty, Override, Rulebook, ShiftEnds
 from tocsin.store.codec import decoder, encode
 from tocsin.store.port import Change, PlaybookVersion, Store
 
@@ -23,6 +23,7 @@ class _Span(msgspec.Struct, frozen=True):
     since: Instant
     until: Instant | None
     duty: Duty
+    ends: ShiftEnds
 
 
 class Playbooks:
@@ -67,14 +68,16 @@ class Playbooks:
         rules = await self.of(incident)
         # Time never runs backwards inside one timeline, whatever the machine's clock does.
         instant = max(now, incident.last_at) if incident else now
-        return Situation(now=instant, rules=rules, duty=self._duty(rules, instant))
+        span = self._span(rules, instant)
+        return Situation(now=instant, rules=rules, duty=span.duty, ends=span.ends)
 
-    def _duty(self, rules: Rulebook, at: Instant) -> Duty:
-        """Answer who is on call. Every decision asks, and the answer holds until somebody takes over."""
+    def _span(self, rules: Rulebook, at: Instant) -> _Span:
+        """Answer who is on call and until when. Every decision asks; the answer holds until somebody takes over."""
         known = self._duties.get(rules.version)
         if known is None or not known.since <= at or (known.until is not None and at >= known.until):
             changes = (next_change(rotation, at, self.overrides) for rotation in rules.rotations.values())
             until = min((change for change in changes if change is not None), default=None)
-            known = _Span(at, until, duty(rules.rotations, at, self.overrides))
+            on = duty(rules.rotations, at, self.overrides)
+            known = _Span(at, until, on, shift_ends(rules.rotations, on, at, self.overrides))
             self._duties[rules.version] = known
-        return known.duty
+        return known
