@@ -137,7 +137,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     id: ActionId
     clause: str
     title: str
-    component: ComponentId
+    component: ComponentId | None = None
+    """None: it is of no one component and may be asked for any."""
     target: TargetKind
     verb: Verb
     workload: str = ""
@@ -161,6 +162,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     """What takes it back."""
     fits: tuple[FailureModeId, ...] = ()
     """The failure modes that it is a mitigation or a diagnostic of."""
+    at_declaration: bool = False
+    """Whether it is run by itself when an incident of its component is declared (M2, D3). Only what reads may be."""
     time_limit: TimeDelta = TimeDelta(minutes=1)
     """Of the real clock: a playbook that runs faster does not make a program run faster."""
 
@@ -190,7 +193,7 @@ class Rendered(msgspec.Struct, frozen=True, kw_only=True):
     """An action with its blanks filled: exactly what would run, and the line that a person reads."""
 
     action: ActionId
-    component: ComponentId
+    component: ComponentId | None = None
     target: TargetKind
     verb: Verb
     workload: str = ""

@@ -5,6 +5,7 @@ import math
 from msgspec.structs import replace
 from whenever import TimeDelta
 
+from tocsin.core.actions import TargetKind
 from tocsin.core.ids import AudienceId, ChannelName, ComponentId, PersonId, RoleName, RotationId, Severity
 from tocsin.core.rules import (
     Audience,
@@ -25,6 +26,7 @@ from tocsin.core.rules import (
     Target,
     WatchPolicy,
 )
+from tocsin.playbook.acting import actions, failure_modes
 from tocsin.playbook.calendars import calendar
 from tocsin.playbook.document import Playbook
 from tocsin.playbook.indicators import objectives, thresholds
@@ -38,9 +40,10 @@ _HEARTBEAT_MIN = TimeDelta(seconds=30)
 """However fast a demonstration runs, a heartbeat has this long: its sender's clock is not sped up."""
 
 
-def compiled(playbook: Playbook, *, speed: float = 1.0) -> Rulebook:
-    """Answer the rulebook. ``speed`` divides every duration but the calendar's."""
+def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = TargetKind.KUBERNETES) -> Rulebook:
+    """Answer the rulebook. ``speed`` divides every duration but the calendar's and the time limits of actions."""
     about, escalation = playbook.about, playbook.escalation
+    namespaces = {doc.id: doc.namespace for doc in playbook.components.values()}
     book = Rulebook(
         id=about.id,
         version=f"{about.version}+{playbook.digest}",
@@ -70,6 +73,8 @@ def compiled(playbook: Playbook, *, speed: float = 1.0) -> Rulebook:
         links=about.links,
         bridge_url=about.bridge.url if about.bridge else "",
         bridge_severities=tuple(Severity(one) for one in about.bridge.severities) if about.bridge else (),
+        actions=actions(playbook.acting, namespaces, workloads),
+        failure_modes=failure_modes(playbook.acting),
     )
     return book if speed == 1.0 else _hastened(book, speed)
 

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from tocsin.core.ids import ChannelName
+from tocsin.playbook.acting import ActionsDoc
 from tocsin.playbook.base import Doc
 from tocsin.playbook.measured import ClassificationDoc, ComponentDoc, HeartbeatDoc
 from tocsin.playbook.problems import Problem
@@ -33,6 +34,7 @@ class Playbook(msgspec.Struct, frozen=True, kw_only=True):
     classification: ClassificationDoc
     plan: DeadlinesDoc
     heartbeats: Mapping[str, HeartbeatDoc]
+    acting: ActionsDoc
     components: Mapping[str, ComponentDoc]
     """By file, ``components/agent-booster.yaml``."""
     parts: Mapping[str, Doc]

@@ -24,6 +24,9 @@ _KINDS = {
     "audience": "audience",
     "contact": "contact",
     "component": "component",
+    "inverse": "action",
+    "diagnostics": "action",
+    "mitigations": "action",
     "flag": "flag",
     "level": "level",
 }
@@ -62,6 +65,7 @@ def known(playbook: Playbook) -> dict[str, Collection[str]]:
         "audience": playbook.communication.audiences,
         "contact": playbook.escalation.contacts,
         "component": [doc.id for doc in playbook.components.values()],
+        "action": [action.id for action in playbook.acting.actions],
         "flag": playbook.escalation.flags,
         "level": [str(level.number) for level in playbook.escalation.levels],
         "rotation": playbook.rotations,
@@ -207,6 +211,10 @@ def _identified(playbook: Playbook) -> Iterator[tuple[str, str, Place]]:
     for field, docs in tables.items():
         for number, row in enumerate(docs):
             yield f"row of {field}", row.id, ("classification.yaml", field, number, "id")
+    for number, action in enumerate(playbook.acting.actions):
+        yield "action", action.id, ("actions.yaml", "actions", number, "id")
+    for number, mode in enumerate(playbook.acting.failure_modes):
+        yield "failure mode", mode.id, ("actions.yaml", "failure_modes", number, "id")
     for file, doc in playbook.components.items():
         yield "component", doc.id, (file, "id")
         for number, objective in enumerate(doc.objectives):

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tocsin.core.actions import TargetKind
 from tocsin.core.rules import Rulebook
+from tocsin.playbook.acting import ActionsDoc
 from tocsin.playbook.base import Doc
 from tocsin.playbook.compile import compiled
 from tocsin.playbook.document import Playbook
@@ -56,15 +58,18 @@ def load(folder: Path) -> Playbook:
     return _assembled(parts, documents, digest.hexdigest()[:8])
 
 
-def load_rulebook(folder: Path, *, speed: float = 1.0) -> Rulebook:
-    """Read, lint and compile a playbook; ``speed`` divides its durations. Raises `PlaybookErrors`."""
+def load_rulebook(folder: Path, *, speed: float = 1.0, workloads: TargetKind = TargetKind.KUBERNETES) -> Rulebook:
+    """Read, lint and compile a playbook. Raises `PlaybookErrors`.
+
+    ``speed`` divides its durations; ``workloads`` is what runs the workloads that its actions speak of.
+    """
     if not speed > 0:
         raise PlaybookErrors([Problem(str(folder), 0, "", f"speed {speed} is not above 0", "use 1, or 60 for a demo")])
     playbook = load(folder)
     found = errors(playbook)
     if found:
         raise PlaybookErrors(found)
-    return compiled(playbook, speed=speed)
+    return compiled(playbook, speed=speed, workloads=workloads)
 
 
 def _components(folder: Path) -> list[str]:
@@ -113,6 +118,7 @@ def _assembled(parts: dict[str, Doc], documents: dict[str, Document], digest: st
         classification=parts["classification.yaml"],  # type: ignore[arg-type]
         plan=parts.get("deadlines.yaml", DeadlinesDoc()),  # type: ignore[arg-type]
         heartbeats=parts.get("heartbeats.yaml", HeartbeatsDoc()).heartbeats,  # type: ignore[attr-defined]
+        acting=parts.get("actions.yaml", ActionsDoc()),  # type: ignore[arg-type]
         components=components,
         parts=parts,
         digest=digest,

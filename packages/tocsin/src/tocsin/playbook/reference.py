@@ -14,7 +14,7 @@ from whenever import Date, Time, TimeDelta
 from tocsin.playbook.base import Doc
 from tocsin.playbook.measured import ComponentDoc
 from tocsin.playbook.schema import FILES, OPTIONAL
-from tocsin.playbook.words import Act, Allowance, Whom
+from tocsin.playbook.words import Act, Allowance, Plain, Whom
 
 BEGIN, END = "<!-- keys: made by tocsin.playbook.reference -->", "<!-- end of keys -->"
 
@@ -29,6 +29,7 @@ _NAMES: dict[Any, str] = {
     Allowance: "allowance",
     Whom: "whom",
     Act: "act",
+    Plain: "value",
 }
 
 

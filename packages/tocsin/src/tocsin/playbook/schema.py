@@ -11,6 +11,7 @@ import msgspec
 from whenever import Date, Time, TimeDelta
 
 from tocsin.playbook import words
+from tocsin.playbook.acting import ActionsDoc
 from tocsin.playbook.base import Doc
 from tocsin.playbook.measured import ClassificationDoc, ComponentDoc, HeartbeatsDoc
 from tocsin.playbook.sections import (
@@ -22,7 +23,7 @@ from tocsin.playbook.sections import (
     RotationsDoc,
     SeveritiesDoc,
 )
-from tocsin.playbook.words import Act, Allowance, Whom
+from tocsin.playbook.words import Act, Allowance, Plain, Whom
 
 FILES: dict[str, type[Doc]] = {
     "playbook.yaml": AboutDoc,
@@ -34,14 +35,17 @@ FILES: dict[str, type[Doc]] = {
     "classification.yaml": ClassificationDoc,
     "deadlines.yaml": DeadlinesDoc,
     "heartbeats.yaml": HeartbeatsDoc,
+    "actions.yaml": ActionsDoc,
 }
 """The files of a playbook; beside them stands one file for each component in ``components/``."""
 
-OPTIONAL = frozenset({"deadlines.yaml", "heartbeats.yaml"})
+OPTIONAL = frozenset({"deadlines.yaml", "heartbeats.yaml", "actions.yaml"})
 
 
 def dec_hook(kind: type, value: Any) -> Any:
     """Read a leaf that `msgspec` does not know. Raises ValueError with what to write instead."""
+    if kind is Plain:
+        return words.plain(value)
     if not isinstance(value, str):
         raise ValueError(f"expected text such as {_EXAMPLES[kind]}, found {value!r}")
     try:
@@ -65,6 +69,7 @@ _EXAMPLES: dict[type, str] = {
     Allowance: "5m, 3 business days, or 8h or next business day",
     Whom: "rotation sre-primary",
     Act: "page rotation sre-primary by pager",
+    Plain: "4Gi",
     Date: "2025-12-08",
     Time: '"09:00"',
 }
@@ -73,6 +78,7 @@ _SCHEMAS: dict[type, dict[str, Any]] = {
     Allowance: {"type": "string", "pattern": f"^{words.ALLOWANCE_PATTERN}$"},
     Whom: {"type": "string", "pattern": f"^{words.WHOM_PATTERN}$"},
     Act: {"type": "string", "pattern": f"^{words.ACT_PATTERN}$"},
+    Plain: {"type": ["string", "integer", "boolean"]},
     Date: {"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
     Time: {"type": "string", "pattern": r"^\d{2}:\d{2}(:\d{2})?$"},
 }

@@ -75,6 +75,15 @@ class Whom:
         self.target = target
 
 
+class Plain:
+    """A value as text, whether it was written as a text, a whole number, or true or false."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
 class Act:
     """What to do."""
 
@@ -94,6 +103,15 @@ def duration(text: str) -> TimeDelta:
     if seconds > _DURATION_MAX.total("seconds"):
         raise ValueError(f'"{text}" is longer than a year')
     return TimeDelta(seconds=seconds)
+
+
+def plain(value: object) -> Plain:
+    """Read ``6``, ``true`` or ``4Gi``. Raises ValueError."""
+    if isinstance(value, bool):
+        return Plain("true" if value else "false")
+    if isinstance(value, str | int):
+        return Plain(str(value))
+    raise ValueError(f"expected a text or a whole number, found {value!r}; put it in quotes")
 
 
 def allowance(text: str) -> Allowance:
