@@ -73,6 +73,50 @@ BROKEN = {
         ("escalation.yaml", "{contact: on-duty}, ", "{contact: on-duty, waits: 11m}, "),
         ("late-rung", "ladders.MAJOR.rungs[0]"),
     ),
+    "a notification rule by a kind that the person lacks": (
+        ("people.yaml", "    name: Emil\n", "    name: Emil\n    notify: [{by: [phone]}, {by: [sms], after: 2m}]\n"),
+        ("no-method", "people.emil.notify[1].by"),
+    ),
+    "a notification rule that rings without a pause": (
+        ("people.yaml", "    name: Emil\n", "    name: Emil\n    notify: [{by: [phone], every: 10s}]\n"),
+        ("rings-too-often", "people.emil.notify[0].every"),
+    ),
+    "notification rules that begin with waiting": (
+        (
+            "people.yaml",
+            "    name: Emil\n",
+            "    name: Emil\n    notify: [{by: [phone], after: 2m, severities: [MAJOR]}]\n",
+        ),
+        ("nothing-at-once", "people.emil.notify"),
+    ),
+    "notification rules by which the worst never rings": (
+        ("people.yaml", "    name: Rosa\n", "    name: Rosa\n    notify: [{by: [email]}]\n"),
+        ("never-rings", "people.rosa.notify"),
+    ),
+    "quiet hours that silence the worst": (
+        (
+            "people.yaml",
+            "    name: Emil\n",
+            '    name: Emil\n    quiet: [{starts_at: "22:00", ends_at: "07:00", zone: UTC, rings: [MINOR]}]\n',
+        ),
+        ("silences-the-worst", "people.emil.quiet[0].rings"),
+    ),
+    "quiet hours without an end": (
+        (
+            "people.yaml",
+            "    name: Emil\n",
+            '    name: Emil\n    quiet: [{starts_at: "22:00", ends_at: "22:00", zone: UTC, rings: [MAJOR]}]\n',
+        ),
+        ("quiet-for-ever", "people.emil.quiet[0]"),
+    ),
+    "quiet hours in a zone that does not exist": (
+        (
+            "people.yaml",
+            "    name: Emil\n",
+            '    name: Emil\n    quiet: [{starts_at: "22:00", ends_at: "07:00", zone: Moon/Mare, rings: [MAJOR]}]\n',
+        ),
+        ("unknown-zone", "people.emil.quiet[0].zone"),
+    ),
     "a severity that nobody hears of": (
         ("escalation.yaml", "    rungs: [{contact: on-duty, tells: true}]", "    rungs: []"),
         ("nobody-hears", "severities[1].id"),

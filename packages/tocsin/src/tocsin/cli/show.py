@@ -213,7 +213,8 @@ def _sample(sample: dict[str, Any]) -> tuple[Piece, ...]:
 
 def _due(screen: Screen, owed: dict[str, Any], everything: bool) -> None:
     deadlines = owed["deadlines"]
-    ours = [each for each in deadlines if everything or each["owner"] != "Tocsin"]
+    # Of what Tocsin itself owes, only whom it asks again matters to somebody who looks.
+    ours = [each for each in deadlines if everything or each["owner"] != "Tocsin" or each["rule"].startswith("page.")]
     shown = ours if everything else ours[:DUE_SHOWN]
     missed = [each for each in owed["promises"] if each["state"] == "missed"]
     if shown:

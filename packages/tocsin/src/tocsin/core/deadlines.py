@@ -9,8 +9,10 @@ import msgspec
 from whenever import Instant, TimeDelta
 
 from tocsin.core import marks as m
+from tocsin.core.ids import PageId, RuleId
 from tocsin.core.incident import Incident
-from tocsin.core.rules import Rule, Rulebook
+from tocsin.core.pages import OpenPage
+from tocsin.core.rules import Rule, Rulebook, RuleKind
 from tocsin.core.worktime import due_at
 
 
@@ -21,6 +23,8 @@ class Deadline(msgspec.Struct, frozen=True):
     due_at: Instant
     since: Instant
     """From when the allowance counts."""
+    page: PageId | None = None
+    """Set if it is the next step of a page that has no answer."""
 
 
 def deadlines(rules: Rulebook, incident: Incident) -> tuple[Deadline, ...]:
@@ -31,6 +35,8 @@ def deadlines(rules: Rulebook, incident: Incident) -> tuple[Deadline, ...]:
     rows = rules.rows.get(incident.severity, ())
     # Most rows begin with a mark that is not set; asking that first halves the cost of what every decision does twice.
     laid = [lay(rules, rule, incident) for rule in rows if rule.after in marks]
+    if incident.pages:
+        laid += [_step(rules, incident, page) for page in incident.pages.values() if page.next_at]
     return tuple(sorted((deadline for deadline in laid if deadline), key=_by_time))
 
 
@@ -38,6 +44,22 @@ def next_due_at(rules: Rulebook, incident: Incident) -> Instant | None:
     """Answer when the incident wants to be woken."""
     owed = deadlines(rules, incident)
     return owed[0].due_at if owed else None
+
+
+def _step(rules: Rulebook, incident: Incident, page: OpenPage) -> Deadline:
+    """Answer a page's next step as a deadline like any other; Tocsin itself owes it."""
+    assert page.next_at is not None
+    known = rules.people.get(page.person)
+    row = Rule(
+        id=RuleId(f"page.{page.page}"),
+        clause="E2",
+        title=f"Ask {known.name if known else page.person} again",
+        severity=incident.severity,
+        kind=RuleKind.STEP,
+        after=m.OPENED,
+        within=page.next_at - page.last_at,
+    )
+    return Deadline(row, page.next_at, page.last_at, page.page)
 
 
 def _by_time(deadline: Deadline) -> tuple[Instant, str]:

@@ -9,7 +9,7 @@ Deciding twice changes nothing: a command that asks for what is already so yield
 
 from typing import assert_never
 
-from tocsin.core import judgement, reporting
+from tocsin.core import judgement, paging, reporting
 from tocsin.core.commands import (
     Acknowledge,
     AddComponent,
@@ -39,7 +39,7 @@ from tocsin.core.commands import (
 )
 from tocsin.core.deadlines import Deadline, deadlines, rounds_passed
 from tocsin.core.draft import Draft
-from tocsin.core.escalation import carry_out, record_delivery
+from tocsin.core.escalation import carry_out
 from tocsin.core.events import AnyEvent, DeadlineMissed, IncidentDeclared, StepTaken
 from tocsin.core.incident import Incident, evolve
 from tocsin.core.limits import PASSES_PER_TICK, TITLE_LENGTH_MAX
@@ -99,7 +99,7 @@ def _act(draft: Draft, command: AnyCommand, given: Situation) -> None:  # noqa: 
         case ReachMilestone():
             reporting.reach_milestone(draft, command, given)
         case RecordDelivery():
-            record_delivery(draft, command, given)
+            paging.record_delivery(draft, command, given)
         case Declare():
             raise AssertionError("declared above")
         case _:
@@ -144,6 +144,9 @@ def _tick(draft: Draft, given: Situation) -> None:
 
 def _answer(draft: Draft, deadline: Deadline, given: Situation) -> None:
     rule = deadline.rule
+    if deadline.page is not None:
+        paging.step(draft, deadline.page, given)
+        return
     if rule.kind is RuleKind.STEP:
         draft.add(StepTaken(at=given.now, rule=rule.id, clause=rule.clause, due_at=deadline.due_at))
     else:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from tocsin.core import marks as m
-from tocsin.core.commands import RecordDelivery, Situation
+from tocsin.core.commands import Situation
 from tocsin.core.draft import Draft
 from tocsin.core.events import (
     TOCSIN,
@@ -15,16 +15,12 @@ from tocsin.core.events import (
     MitigationJudged,
     NobodyOnCall,
     NobodyReachable,
-    NotificationFailed,
-    PageAttemptFailed,
-    PageDelivered,
-    PersonPaged,
     PersonTold,
-    PersonUnreachable,
 )
-from tocsin.core.ids import INCIDENT_COMMANDER, PageId, PersonId, RoleName
-from tocsin.core.incident import Incident, OpenPage
+from tocsin.core.ids import INCIDENT_COMMANDER, PersonId, RoleName
+from tocsin.core.incident import Incident
 from tocsin.core.objectives import failing
+from tocsin.core.paging import page, quietest, wanted
 from tocsin.core.rules import (
     Announce,
     Close,
@@ -34,11 +30,9 @@ from tocsin.core.rules import (
     InRole,
     JudgeMitigation,
     Level,
-    Method,
     MethodKind,
     OnRotation,
     Page,
-    Person,
     RaiseLevel,
     Remind,
     Rule,
@@ -48,8 +42,6 @@ from tocsin.core.rules import (
     Tell,
     ThePerson,
 )
-
-_RINGING = frozenset({MethodKind.PAGER, MethodKind.PHONE, MethodKind.SMS})
 
 
 def carry_out(draft: Draft, rule: Rule, consequence: Consequence, given: Situation) -> None:
@@ -95,7 +87,7 @@ def raise_level(
     clause = rule.clause if rule else level.clause
     row = rule.id if rule else None
     draft.add(LevelRaised(at=given.now, by=by, level=number, rule=row, reason=reason, clause=clause))
-    _page(
+    page(
         draft,
         people(level.target, draft.incident, given),
         level.via,
@@ -163,57 +155,7 @@ def _page_target(draft: Draft, target: Target, via: tuple[MethodKind, ...], rule
     asked = people(target, draft.incident, given)
     if not asked:
         draft.add(NobodyOnCall(at=given.now, rule=rule.id, target=describe(target), clause=rule.clause))
-    _page(draft, asked, via, rule, rule.title, given, rule.clause)
-
-
-def _page(
-    draft: Draft,
-    asked: Iterable[PersonId],
-    via: tuple[MethodKind, ...],
-    rule: Rule | None,
-    reason: str,
-    given: Situation,
-    clause: str,
-) -> None:
-    for person in asked:
-        if person in draft.incident.responders or _just_paged(draft.incident, person, given):
-            continue  # Already at work, or already ringing for another reason of the same moment.
-        first, later = _methods(given.rules.people.get(person), via)
-        page = PageId(f"{draft.incident.id}.{draft.incident.size + 1}")
-        draft.add(
-            PersonPaged(
-                at=given.now,
-                page=page,
-                person=person,
-                rule=rule.id if rule else None,
-                clause=clause,
-                reason=reason,
-                methods=first,
-                later=later,
-            )
-        )
-        if not first:
-            draft.add(PersonUnreachable(at=given.now, page=page, person=person, rule=rule.id if rule else None))
-
-
-def _just_paged(incident: Incident, person: PersonId, given: Situation) -> bool:
-    return any(page.person == person and page.paged_at == given.now for page in incident.pages.values())
-
-
-def _methods(person: Person | None, via: tuple[MethodKind, ...]) -> tuple[tuple[Method, ...], tuple[Method, ...]]:
-    """Divide a person's methods: those of the wanted kinds at once, the others one by one after them."""
-    if person is None:
-        return (), ()
-    first = tuple(method for kind in via for method in person.methods if method.kind is kind)
-    first = first or person.methods[:1]
-    return first, tuple(method for method in person.methods if method not in first)
-
-
-def _quietest(person: Person | None) -> tuple[Method, ...]:
-    """Answer the first method that does not ring: a reminder is no page. Whoever has only ringing ones is rung."""
-    if person is None:
-        return ()
-    return tuple(method for method in person.methods if method.kind not in _RINGING)[:1] or person.methods[:1]
+    page(draft, asked, via, rule, rule.title, given, rule.clause)
 
 
 def _tell(draft: Draft, target: Target, via: tuple[MethodKind, ...], rule: Rule, text: str, given: Situation) -> None:
@@ -223,7 +165,7 @@ def _tell(draft: Draft, target: Target, via: tuple[MethodKind, ...], rule: Rule,
     reminder = rule.kind is not RuleKind.STEP
     for person in asked:
         known = given.rules.people.get(person)
-        first = _quietest(known) if reminder else _methods(known, via)[0]
+        first = quietest(known) if reminder else wanted(known, via)
         draft.add(
             PersonTold(
                 at=given.now,
@@ -235,48 +177,6 @@ def _tell(draft: Draft, target: Target, via: tuple[MethodKind, ...], rule: Rule,
                 reminder=reminder,
             )
         )
-
-
-def record_delivery(draft: Draft, command: RecordDelivery, given: Situation) -> None:
-    """Note what became of a message, and go on to the next method where it failed."""
-    if command.page is None:
-        if command.why:
-            _notice_failed(draft, command, given)
-        return
-    page = draft.incident.pages.get(command.page)
-    if page is None or command.method not in page.trying:
-        return  # Answered in the meantime, or a receipt that came twice.
-    if not command.why:
-        if not page.delivered:
-            draft.add(PageDelivered(at=given.now, page=page.page, method=command.method, receipt=command.receipt))
-        return
-    _attempt_failed(draft, page, command, given)
-
-
-def _notice_failed(draft: Draft, command: RecordDelivery, given: Situation) -> None:
-    """Note the failure, and say it again by the person's next method, if there is one."""
-    failed = command.method
-    if command.intent and command.intent in draft.incident.undelivered:
-        return
-    draft.add(
-        NotificationFailed(
-            at=given.now, address=failed.address, channel=failed.channel, why=command.why, intent=command.intent
-        )
-    )
-    person = given.rules.people.get(command.person) if command.person else None
-    if person is None or failed not in person.methods:
-        return
-    following = person.methods[person.methods.index(failed) + 1 :][:1]
-    if following:
-        draft.add(PersonTold(at=given.now, person=person.id, rule=None, text=command.text, methods=following))
-
-
-def _attempt_failed(draft: Draft, page: OpenPage, command: RecordDelivery, given: Situation) -> None:
-    others = [method for method in page.trying if method != command.method]
-    following = page.later[0] if page.later and not others else None
-    draft.add(PageAttemptFailed(at=given.now, page=page.page, method=command.method, why=command.why, next=following))
-    if not others and following is None:
-        draft.add(PersonUnreachable(at=given.now, page=page.page, person=page.person, rule=page.rule))
 
 
 def _judged(incident: Incident, given: Situation) -> MitigationJudged:

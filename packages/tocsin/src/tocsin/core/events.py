@@ -16,17 +16,38 @@ from tocsin.core.ids import (
     ComponentId,
     IncidentId,
     IntentId,
-    PageId,
     PersonId,
     RoleName,
     RuleId,
 )
 from tocsin.core.ids import Severity as SeverityName
+from tocsin.core.page_events import (
+    PageAttemptFailed,
+    PageDeclined,
+    PageDelivered,
+    PageRepeated,
+    PersonPaged,
+    PersonUnreachable,
+)
 from tocsin.core.rules import Method
 from tocsin.core.stages import Stage
 
-__all__ = ["TOCSIN", "Actor", "AlertBrief", "Event", "Evidence", "Sample", "Verdict"]
-"""What stands in `core.event` so that events may be told in files of their own, and is named by this one."""
+__all__ = [
+    "TOCSIN",
+    "Actor",
+    "AlertBrief",
+    "Event",
+    "Evidence",
+    "PageAttemptFailed",
+    "PageDeclined",
+    "PageDelivered",
+    "PageRepeated",
+    "PersonPaged",
+    "PersonUnreachable",
+    "Sample",
+    "Verdict",
+]
+"""What stands in `core.event` and in files of single subjects, and is named by this one."""
 
 
 class IncidentDeclared(Event, frozen=True, kw_only=True, tag="incident_declared"):
@@ -191,20 +212,6 @@ class DeadlineMissed(Event, frozen=True, kw_only=True, tag="deadline_missed"):
     """Of a repeating deadline: how many times in a row it fell due, seen or slept through."""
 
 
-class PersonPaged(Event, frozen=True, kw_only=True, tag="person_paged"):
-    """One person's answer was demanded. Who was on call is recorded here and never computed again."""
-
-    page: PageId
-    person: PersonId
-    rule: RuleId | None
-    clause: str = ""
-    reason: str = ""
-    methods: tuple[Method, ...] = ()
-    """Tried now, all at once."""
-    later: tuple[Method, ...] = ()
-    """Tried one after the other if all of those fail."""
-
-
 class PersonTold(Event, frozen=True, kw_only=True, tag="person_told"):
     """One person was notified; no answer is demanded."""
 
@@ -223,40 +230,6 @@ class AudienceTold(Event, frozen=True, kw_only=True, tag="audience_told"):
     audience: AudienceId
     rule: RuleId
     text: str = ""
-
-
-class PageDelivered(Event, frozen=True, kw_only=True, tag="page_delivered"):
-    """A provider took a page over and gave a receipt."""
-
-    page: PageId
-    method: Method
-    receipt: str
-
-
-class PageAttemptFailed(Event, frozen=True, kw_only=True, tag="page_attempt_failed"):
-    """One contact method failed for good; ``next`` names the one tried now."""
-
-    page: PageId
-    method: Method
-    why: str
-    next: Method | None = None
-
-
-class PersonUnreachable(Event, frozen=True, kw_only=True, tag="person_unreachable"):
-    """Every contact method of a paged person failed."""
-
-    page: PageId
-    person: PersonId
-    rule: RuleId | None = None
-
-
-class PageDeclined(Event, frozen=True, kw_only=True, tag="page_declined"):
-    """A paged person said that they cannot take it."""
-
-    page: PageId
-    person: PersonId
-    rule: RuleId | None = None
-    reason: str = ""
 
 
 class NotificationFailed(Event, frozen=True, kw_only=True, tag="notification_failed"):
@@ -337,6 +310,7 @@ AnyEvent = (
     | StepTaken
     | DeadlineMissed
     | PersonPaged
+    | PageRepeated
     | PersonTold
     | AudienceTold
     | PageDelivered

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from whenever import Instant
 
 from tocsin.core import marks as m
+from tocsin.core import pages as p
 from tocsin.core.events import (
     Acknowledged,
     AlertsAttached,
@@ -37,6 +38,7 @@ from tocsin.core.events import (
     PageAttemptFailed,
     PageDeclined,
     PageDelivered,
+    PageRepeated,
     PersonPaged,
     PersonUnreachable,
     RoleAssigned,
@@ -49,22 +51,10 @@ from tocsin.core.events import (
     UpdatePosted,
     Verdict,
 )
-from tocsin.core.ids import ComponentId, IncidentId, IntentId, PageId, PersonId, RoleName, RuleId, Severity
+from tocsin.core.ids import ComponentId, IncidentId, IntentId, PersonId, RoleName, Severity
 from tocsin.core.limits import UNDELIVERED_REMEMBERED
-from tocsin.core.rules import Method
+from tocsin.core.pages import Pages
 from tocsin.core.stages import Stage, later_than
-
-
-class OpenPage(msgspec.Struct, frozen=True):
-    """A page that has no answer yet."""
-
-    page: PageId
-    person: PersonId
-    rule: RuleId | None
-    paged_at: Instant
-    trying: tuple[Method, ...]
-    later: tuple[Method, ...]
-    delivered: bool = False
 
 
 class Utterance(msgspec.Struct, frozen=True):
@@ -101,7 +91,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     responders: tuple[PersonId, ...] = ()
     """Who acknowledged, first one first."""
     roles: Mapping[RoleName, PersonId] = {}
-    pages: Mapping[PageId, OpenPage] = {}
+    pages: Pages = {}
+    declined: tuple[PersonId, ...] = ()
+    """Who said that they cannot take it, since it was opened or grew worse."""
     verdict: Verdict | None = None
     samples: tuple[Sample, ...] = ()
     samples_before: tuple[Sample, ...] = ()
@@ -206,6 +198,7 @@ def _severity_raised(incident: Incident, event: SeverityRaised) -> Incident:
         severity_since=event.at,
         evidence=event.evidence,
         title=event.title or incident.title,
+        declined=(),
     )
 
 
@@ -231,10 +224,16 @@ def _stage_changed(incident: Incident, event: StageChanged) -> Incident:
 def _acknowledged(incident: Incident, event: Acknowledged) -> Incident:
     person = event.by.person
     assert person is not None, "only a person can acknowledge"
-    waiting = {key: page for key, page in incident.pages.items() if page.person != person}
-    after = replace(incident, responders=(*incident.responders, person), pages=waiting)
+    waiting: Pages = {key: page for key, page in incident.pages.items() if page.person != person}
+    if event.takes_command:
+        waiting = p.in_hand(waiting)
+    responders = incident.responders if person in incident.responders else (*incident.responders, person)
+    declined = tuple(each for each in incident.declined if each != person)
+    after = replace(incident, responders=responders, declined=declined, pages=waiting)
+    if not event.takes_command:
+        return after
     # The first one to take it in hand counts: another who joins later does not start the response's time again (C2).
-    return _mark(after, event, m.ACKNOWLEDGED) if event.takes_command and not after.acknowledged else after
+    return _mark(after, event, m.ANSWERED) if after.acknowledged else _mark(after, event, m.ACKNOWLEDGED, m.ANSWERED)
 
 
 def _role_assigned(incident: Incident, event: RoleAssigned) -> Incident:
@@ -276,36 +275,27 @@ def _rule_answered(incident: Incident, event: StepTaken | DeadlineMissed) -> Inc
 
 
 def _person_paged(incident: Incident, event: PersonPaged) -> Incident:
-    page = OpenPage(event.page, event.person, event.rule, event.at, event.methods, event.later)
-    return replace(incident, pages={**incident.pages, event.page: page})
+    return replace(incident, pages=p.paged(incident.pages, event))
+
+
+def _page_repeated(incident: Incident, event: PageRepeated) -> Incident:
+    return replace(incident, pages=p.repeated(incident.pages, event))
 
 
 def _page_delivered(incident: Incident, event: PageDelivered) -> Incident:
-    return _with_page(incident, event.page, lambda page: replace(page, delivered=True))
+    return replace(incident, pages=p.delivered(incident.pages, event))
 
 
 def _page_attempt_failed(incident: Incident, event: PageAttemptFailed) -> Incident:
-    def moved_on(page: OpenPage) -> OpenPage:
-        trying = tuple(method for method in page.trying if method != event.method)
-        if event.next is None:
-            return replace(page, trying=trying)
-        later = tuple(method for method in page.later if method != event.next)
-        return replace(page, trying=(*trying, event.next), later=later)
-
-    return _with_page(incident, event.page, moved_on)
-
-
-def _with_page(incident: Incident, key: PageId, change: Callable[[OpenPage], OpenPage]) -> Incident:
-    page = incident.pages.get(key)
-    if page is None:
-        return incident  # Answered in the meantime.
-    return replace(incident, pages={**incident.pages, key: change(page)})
+    return replace(incident, pages=p.moved_on(incident.pages, event))
 
 
 def _page_in_vain(incident: Incident, event: PersonUnreachable | PageDeclined) -> Incident:
     """Nobody will answer this page; a row whose every page is in vain is not waited for."""
     pages = {key: page for key, page in incident.pages.items() if key != event.page}
     after = replace(incident, pages=pages)
+    if isinstance(event, PageDeclined) and event.person not in incident.declined:
+        after = replace(after, declined=(*incident.declined, event.person))
     if event.rule is None or any(page.rule == event.rule for page in pages.values()):
         return after
     return _mark(after, event, m.emptied(event.rule))
@@ -354,6 +344,7 @@ def _incident_reopened(incident: Incident, event: IncidentReopened) -> Incident:
         stage=Stage.INVESTIGATING,
         severity_since=event.at,
         responders=(),  # Whoever slept well since must be asked again.
+        declined=(),
         level=0,
         window_began_at=None,
         marks=m.marked(forgotten, event.detected_at, m.DETECTED),
@@ -385,6 +376,7 @@ _EVOLUTIONS: Mapping[type, Callable[[Incident, Any], Incident]] = {
     StepTaken: _rule_answered,
     DeadlineMissed: _rule_answered,
     PersonPaged: _person_paged,
+    PageRepeated: _page_repeated,
     PageDelivered: _page_delivered,
     PageAttemptFailed: _page_attempt_failed,
     PersonUnreachable: _page_in_vain,

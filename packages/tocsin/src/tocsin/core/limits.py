@@ -50,6 +50,9 @@ DELIVERY_LEASE: Final = TimeDelta(seconds=45)
 PAGE_PATIENCE: Final = TimeDelta(seconds=60)
 """How long one contact method is tried for a page before the next method is."""
 
+STEPS_PER_PAGE_MAX: Final = 100
+"""How often one page is repeated: eight hours of every five minutes. The ladder's alarm pages anew after that too."""
+
 TELL_PATIENCE: Final = TimeDelta(minutes=10)
 """How long one contact method is tried for a notice to one person before the next method is."""
 

@@ -21,6 +21,8 @@ OPENED: Final = MarkName("opened")
 """Declared, or opened again."""
 ACKNOWLEDGED: Final = MarkName("acknowledged")
 """Somebody who can take command said: I am on it."""
+ANSWERED: Final = MarkName("answered")
+"""Somebody who can take command answered a page, be it the first to do so or not."""
 RESPONDED: Final = MarkName("responded")
 """The first act of a responder after the acknowledgment (C2)."""
 UPDATED: Final = MarkName("updated")
@@ -45,6 +47,7 @@ SINGLE: Final = frozenset(
         DETECTED,
         OPENED,
         ACKNOWLEDGED,
+        ANSWERED,
         RESPONDED,
         UPDATED,
         IMPROVED,

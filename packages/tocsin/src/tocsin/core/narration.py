@@ -32,6 +32,12 @@ def quantity(value: float, unit: str) -> str:
     return f"{value:.6g} {unit}".rstrip()
 
 
+def ordinal(number: int) -> str:
+    """Write a number as a place: 2nd, 3rd, 12th."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
+    return f"{number}{ending}"
+
+
 class _Names:
     """The names by which people call what the events name by id."""
 
@@ -69,6 +75,17 @@ def _evidence(evidence: e.Evidence) -> str:
 def _paged(event: e.PersonPaged, names: _Names) -> str:
     how = " and ".join(method.kind.value for method in event.methods) or "nothing: no contact method"
     return f"Paged {names.person(event.person)} by {how}: {event.reason}"
+
+
+def _paged_again(event: e.PageRepeated, names: _Names) -> str:
+    how = " and ".join(method.kind.value for method in event.methods) or "nothing"
+    return f"Asked {names.person(event.person)} for the {ordinal(event.step)} time, by {how}{_late(event)}"
+
+
+def _late(event: e.PageRepeated | e.StepTaken) -> str:
+    """Say how late it was, if somebody would notice."""
+    minutes = int((event.at - event.due_at).total("minutes"))
+    return f", {minutes} min late" if minutes else ""
 
 
 def _told(event: e.PersonTold, names: _Names) -> str:
@@ -141,9 +158,10 @@ _LINES: Mapping[type, Callable[[Any, _Names], str]] = {
     e.FlagRaised: lambda v, n: f"{n.person(v.by.person)} raised the flag {v.flag}{_reason(v.reason)}",
     e.MilestoneReached: lambda v, n: f"Reached: {v.milestone.replace('_', ' ')}{_reason(v.text)}",
     e.LevelRaised: lambda v, n: f"Escalated to level {v.level}{_reason(v.reason)}",
-    e.StepTaken: lambda v, n: f"Done as the playbook says: {n.rule(v.rule)}",
+    e.StepTaken: lambda v, n: f"Done as the playbook says: {n.rule(v.rule)}{_late(v)}",
     e.DeadlineMissed: _missed,
     e.PersonPaged: _paged,
+    e.PageRepeated: _paged_again,
     e.PersonTold: _told,
     e.AudienceTold: lambda v, n: f"Announced to {n.audience(v.audience)}: {v.text}",
     e.PageDelivered: lambda v, n: f"Page handed over by {v.method.kind.value} (receipt {v.receipt})",
@@ -170,6 +188,7 @@ _CLAUSES: Mapping[type, str] = {
     e.MitigationJudged: "M5",
     e.FlagRaised: "E1",
     e.MilestoneReached: "P1",
+    e.PageRepeated: "E2",
     e.PersonUnreachable: "E4",
     e.PageDeclined: "E4",
     e.ObjectivesMeasured: "V1",

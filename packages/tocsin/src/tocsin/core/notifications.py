@@ -14,7 +14,7 @@ from tocsin.core.incident import Incident, evolve
 from tocsin.core.judgement import commander
 from tocsin.core.limits import NOTICE_PATIENCE, PAGE_PATIENCE, TELL_PATIENCE
 from tocsin.core.messages import RANKS, Fact, Intent, Link, Message, MessageKind
-from tocsin.core.narration import figure, narrate
+from tocsin.core.narration import figure, narrate, ordinal
 from tocsin.core.rules import Announcement, Audience, Method, MethodKind, Rulebook
 
 _ANNOUNCED = {
@@ -46,6 +46,10 @@ def _intents(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[
             kind = MessageKind.PAGE
             message = _message(kind, incident, _subject(incident), event.reason, given)
             return _to_person(incident, event, event.methods, event.person, message)
+        case e.PageRepeated():
+            kind = MessageKind.PAGE
+            message = _message(kind, incident, _subject(incident), _again(incident, event), given)
+            return _to_person(incident, event, event.methods, event.person, message)
         case e.PageAttemptFailed(next=Method() as method):
             page = incident.pages.get(event.page)
             reason = f"{event.method.kind.value} failed ({event.why}); asking by {method.kind.value}"
@@ -65,6 +69,12 @@ def _intents(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[
             return _to_audiences((audience,) if audience else (), incident, event, event.text, given)
         case _:
             return _announced(incident, event, given)
+
+
+def _again(incident: Incident, event: e.PageRepeated) -> str:
+    page = incident.pages.get(event.page)
+    waited = int((event.at - page.paged_at).total("minutes")) if page else 0
+    return f"No answer for {waited} min; asking for the {ordinal(event.step)} time"
 
 
 def _announced(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[Intent]:

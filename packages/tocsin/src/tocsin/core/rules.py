@@ -13,6 +13,8 @@ import msgspec
 from whenever import Date, Instant, Time, TimeDelta
 
 from tocsin.core.actions import Action, ActionId, FailureMode, FailureModeId
+from tocsin.core.contact import MethodKind as MethodKind  # noqa: PLC0414 - everybody names it as part of the rules.
+from tocsin.core.contact import NotificationRule, Quiet
 from tocsin.core.ids import (
     AudienceId,
     ChannelName,
@@ -55,18 +57,6 @@ class Everybody(msgspec.Struct, frozen=True, tag="everybody"):
 Target = OnRotation | ThePerson | InRole | ComponentOwner | Everybody
 
 
-class MethodKind(StrEnum):
-    """How a person is reached, as the playbook speaks of it (E2). Which channel carries it, the person's entry says."""
-
-    PAGER = "pager"
-    PHONE = "phone"
-    SMS = "sms"
-    PUSH = "push"
-    SLACK = "slack"
-    EMAIL = "email"
-    CONSOLE = "console"
-
-
 class Method(msgspec.Struct, frozen=True):
     """One way to reach one person: a channel that is configured, and the address on it."""
 
@@ -83,6 +73,13 @@ class Person(msgspec.Struct, frozen=True):
     methods: tuple[Method, ...] = ()
     takes_command: bool = True
     """Whether this person's acknowledgment means that the incident is in hand. A Product Manager's does not."""
+    notify: tuple[NotificationRule, ...] = ()
+    """How this person wants to be paged; without any, as the policy that pages them says."""
+    quiet: Quiet = ()
+
+    def plan(self, severity: Severity) -> tuple[NotificationRule, ...]:
+        """Answer the notification rules for a page of this severity."""
+        return tuple(rule for rule in self.notify if not rule.severities or severity in rule.severities)
 
 
 class Rotation(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from whenever import TimeDelta
 
 from tocsin.core.actions import TargetKind
+from tocsin.core.contact import NotificationRule, QuietHours
 from tocsin.core.ids import AudienceId, ChannelName, ComponentId, PersonId, RoleName, RotationId, Severity
 from tocsin.core.rules import (
     Audience,
@@ -32,7 +33,7 @@ from tocsin.playbook.document import Playbook
 from tocsin.playbook.indicators import objectives, thresholds
 from tocsin.playbook.measured import ComponentDoc, ReportDoc
 from tocsin.playbook.rows import rows
-from tocsin.playbook.sections import SeverityDoc
+from tocsin.playbook.sections import NotifyDoc, SeverityDoc
 
 _ASKS_EVERY_MIN = TimeDelta(seconds=1)
 """However fast a demonstration runs, the objectives are not asked more often: Prometheus has no newer figures."""
@@ -59,7 +60,7 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         commanders=tuple(RoleName(role) for role in about.commanders),
         components={ComponentId(doc.id): _component(doc, speed) for doc in playbook.components.values()},
         classification=_classification(playbook, speed),
-        people=_people(playbook),
+        people=_people(playbook, speed),
         rotations=_rotations(playbook),
         audiences=_audiences(playbook),
         flags=escalation.flags,
@@ -144,7 +145,7 @@ def _report(row: ReportDoc) -> ReportRule:
     return ReportRule(row.id, row.clause, Severity(row.severity), row.all_users, row.data_lost, above)
 
 
-def _people(playbook: Playbook) -> dict[PersonId, Person]:
+def _people(playbook: Playbook, speed: float) -> dict[PersonId, Person]:
     return {
         PersonId(key): Person(
             id=PersonId(key),
@@ -155,9 +156,18 @@ def _people(playbook: Playbook) -> dict[PersonId, Person]:
                 if (channel := method.channel or playbook.channel_of(method.kind.value))
             ),
             takes_command=doc.takes_command,
+            notify=tuple(_notify(row, speed) for row in doc.notify),
+            quiet=tuple(
+                QuietHours(row.starts_at, row.ends_at, row.zone, tuple(map(Severity, row.rings))) for row in doc.quiet
+            ),
         )
         for key, doc in playbook.people.items()
     }
+
+
+def _notify(row: NotifyDoc, speed: float) -> NotificationRule:
+    every = row.every / speed if row.every else None
+    return NotificationRule(row.by, row.after / speed, every, tuple(map(Severity, row.severities)))
 
 
 def _rotations(playbook: Playbook) -> dict[RotationId, Rotation]:

@@ -9,7 +9,15 @@ from typing import Final
 
 from whenever import Date
 
-from tocsin.playbook import lint_actions, lint_deadlines, lint_escalation, lint_people, lint_references, lint_signals
+from tocsin.playbook import (
+    lint_actions,
+    lint_deadlines,
+    lint_escalation,
+    lint_paging,
+    lint_people,
+    lint_references,
+    lint_signals,
+)
 from tocsin.playbook.document import Playbook
 from tocsin.playbook.problems import Problem
 
@@ -18,6 +26,7 @@ _CHECKS: Final = (
     *lint_deadlines.CHECKS,
     *lint_escalation.CHECKS,
     *lint_people.CHECKS,
+    *lint_paging.CHECKS,
     *lint_signals.CHECKS,
     *lint_actions.CHECKS,
 )

@@ -19,6 +19,7 @@ Place = tuple[str | int, ...]
 _KINDS = {
     "severity": "severity",
     "severities": "severity",
+    "rings": "severity",
     "review_overdue_severity": "severity",
     "fallback": "severity",
     "audience": "audience",

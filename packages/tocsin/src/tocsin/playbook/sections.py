@@ -146,6 +146,28 @@ class MethodDoc(Doc, frozen=True, kw_only=True):
     channel: Key | None = None
 
 
+class NotifyDoc(Doc, frozen=True, kw_only=True):
+    """One line of how a person wants to be paged; what comes after the page comes only while there is no answer."""
+
+    by: Annotated[tuple[MethodKind, ...], Meta(min_length=1)]
+    after: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta.ZERO)
+    """How long after the page; 0s is at once."""
+    every: TimeDelta | None = None
+    """Again every so long after that."""
+    severities: tuple[Key, ...] = ()
+    """For pages of these severities only; else for all."""
+
+
+class QuietDoc(Doc, frozen=True, kw_only=True):
+    """Hours in which only pages of these severities ring. The others go by what does not ring, and ring at the end."""
+
+    starts_at: Time
+    ends_at: Time
+    zone: str
+    rings: Annotated[tuple[Key, ...], Meta(min_length=1)]
+    """The severities that ring all the same; the worst must be among them."""
+
+
 class PersonDoc(Doc, frozen=True, kw_only=True):
     """Somebody who can be asked; best method first."""
 
@@ -153,6 +175,9 @@ class PersonDoc(Doc, frozen=True, kw_only=True):
     methods: tuple[MethodDoc, ...] = ()
     takes_command: bool = True
     """Whether this person's acknowledgment means that the incident is in hand."""
+    notify: tuple[NotifyDoc, ...] = ()
+    """Else a page goes by the kinds that the contact or act names, once."""
+    quiet: tuple[QuietDoc, ...] = ()
 
 
 class PeopleDoc(Doc, frozen=True, kw_only=True):

@@ -1,0 +1,202 @@
+"""Pages: one person's answer is demanded, by one method after another and again, until it is there or cannot come.
+
+Whom to ask is `escalation`'s business. Here it is settled how: by the person's notification rules where there are any,
+else by the methods that the policy names; never by ringing in quiet hours that the severity does not break.
+"""
+
+from collections.abc import Collection, Iterable
+
+from tocsin.core import marks as m
+from tocsin.core.commands import RecordDelivery, Situation
+from tocsin.core.contact import RINGING, MethodKind, NotificationRule, kinds_between, quiet_span, ring_after
+from tocsin.core.draft import Draft
+from tocsin.core.events import (
+    NotificationFailed,
+    PageAttemptFailed,
+    PageDelivered,
+    PageRepeated,
+    PersonPaged,
+    PersonTold,
+    PersonUnreachable,
+)
+from tocsin.core.ids import PageId, PersonId, Severity
+from tocsin.core.incident import Incident
+from tocsin.core.limits import STEPS_PER_PAGE_MAX
+from tocsin.core.pages import OpenPage
+from tocsin.core.rules import Method, Person, Rule
+
+
+def page(
+    draft: Draft,
+    asked: Iterable[PersonId],
+    via: tuple[MethodKind, ...],
+    rule: Rule | None,
+    reason: str,
+    given: Situation,
+    clause: str,
+) -> None:
+    """Page people who are not at work on it yet."""
+    for person in asked:
+        if person in draft.incident.responders or _just_paged(draft.incident, person, given):
+            continue  # Already at work, or already ringing for another reason of the same moment.
+        _page_one(draft, person, via, rule, reason, given, clause)
+
+
+def _page_one(
+    draft: Draft,
+    person: PersonId,
+    via: tuple[MethodKind, ...],
+    rule: Rule | None,
+    reason: str,
+    given: Situation,
+    clause: str,
+) -> None:
+    known, severity = given.rules.people.get(person), draft.incident.severity
+    plan = _plan(known, via, severity)
+    first, later = _at_once(known, plan, severity, given)
+    quiet = known.quiet if known else ()
+    key = PageId(f"{draft.incident.id}.{draft.incident.size + 1}")
+    row = rule.id if rule else None
+    draft.add(
+        PersonPaged(
+            at=given.now,
+            page=key,
+            person=person,
+            rule=row,
+            clause=clause,
+            reason=reason,
+            methods=first,
+            later=later,
+            plan=plan if known and (known.notify or quiet) else (),
+            next_at=ring_after(plan, quiet, severity, given.now, given.now) if first else None,
+            asks=rule is not None and (m.ACKNOWLEDGED in rule.until or m.ACKNOWLEDGED in rule.ends),
+        )
+    )
+    if not first:
+        draft.add(PersonUnreachable(at=given.now, page=key, person=person, rule=row))
+
+
+def _just_paged(incident: Incident, person: PersonId, given: Situation) -> bool:
+    return any(page.person == person and page.paged_at == given.now for page in incident.pages.values())
+
+
+def _plan(person: Person | None, via: tuple[MethodKind, ...], severity: Severity) -> tuple[NotificationRule, ...]:
+    """Answer a person's notification rules; where there are none, the policy's methods at once are the only step."""
+    if person is None:
+        return ()
+    by = dict.fromkeys(method.kind for method in wanted(person, via))
+    return person.plan(severity) or (NotificationRule(by=tuple(by)),)
+
+
+def wanted(person: Person | None, via: tuple[MethodKind, ...]) -> tuple[Method, ...]:
+    """Answer a person's methods of the wanted kinds, in that order; else their best one."""
+    if person is None:
+        return ()
+    return _of_kinds(person, via) or person.methods[:1]
+
+
+def _of_kinds(person: Person, kinds: Iterable[MethodKind]) -> tuple[Method, ...]:
+    return tuple(method for kind in kinds for method in person.methods if method.kind is kind)
+
+
+def _at_once(
+    person: Person | None, plan: tuple[NotificationRule, ...], severity: Severity, given: Situation
+) -> tuple[tuple[Method, ...], tuple[Method, ...]]:
+    """Divide a person's methods: those tried now, and those tried one by one if they fail, the plan's later ones first.
+
+    Where quiet hours leave nothing of the plan's first step, the best method that does not ring is tried.
+    """
+    if person is None:
+        return (), ()
+    quiet = bool(person.quiet) and quiet_span(person.quiet, severity, given.now) is not None
+    usable = [method for method in person.methods if not (quiet and method.kind in RINGING)]
+    kinds = [kind for rule in sorted(plan, key=lambda rule: rule.after) for kind in rule.by]
+    now = [kind for rule in plan if not rule.after for kind in rule.by]
+    ordered = tuple(dict.fromkeys((*(each for each in _of_kinds(person, kinds) if each in usable), *usable)))
+    first = tuple(method for method in ordered if method.kind in now) or ordered[:1]
+    return first, tuple(method for method in ordered if method not in first)
+
+
+def quietest(person: Person | None) -> tuple[Method, ...]:
+    """Answer the first method that does not ring: a reminder is no page. Whoever has only ringing ones is rung."""
+    if person is None:
+        return ()
+    return tuple(method for method in person.methods if method.kind not in RINGING)[:1] or person.methods[:1]
+
+
+def step(draft: Draft, key: PageId, given: Situation) -> None:
+    """Ask somebody again whose page came to its next step."""
+    open_page = draft.incident.pages.get(key)
+    if open_page is None or open_page.next_at is None or open_page.next_at > given.now:
+        return  # Ended, or stepped on, by what came due before it in the same moment.
+    person, severity = given.rules.people.get(open_page.person), draft.incident.severity
+    quiet = person.quiet if person else ()
+    kinds = kinds_between(open_page.plan, quiet, severity, open_page.paged_at, open_page.last_at, given.now)
+    following = ring_after(open_page.plan, quiet, severity, open_page.paged_at, given.now)
+    draft.add(
+        PageRepeated(
+            at=given.now,
+            page=key,
+            person=open_page.person,
+            step=open_page.step + 1,
+            due_at=open_page.next_at,
+            methods=_of_kinds(person, kinds) if person else (),
+            next_at=following if open_page.step < STEPS_PER_PAGE_MAX else None,
+        )
+    )
+
+
+def record_delivery(draft: Draft, command: RecordDelivery, given: Situation) -> None:
+    """Note what became of a message, and go on to the next method where it failed."""
+    if command.page is None:
+        if command.why:
+            _notice_failed(draft, command, given)
+        return
+    open_page = draft.incident.pages.get(command.page)
+    if open_page is None or command.method not in open_page.trying:
+        return  # Answered in the meantime, or a receipt that came twice.
+    if not command.why:
+        if not open_page.delivered:
+            draft.add(PageDelivered(at=given.now, page=open_page.page, method=command.method, receipt=command.receipt))
+        return
+    _attempt_failed(draft, open_page, command, given)
+
+
+def _notice_failed(draft: Draft, command: RecordDelivery, given: Situation) -> None:
+    """Note the failure, and say it again by the person's next method, if there is one."""
+    failed = command.method
+    if command.intent and command.intent in draft.incident.undelivered:
+        return
+    draft.add(
+        NotificationFailed(
+            at=given.now, address=failed.address, channel=failed.channel, why=command.why, intent=command.intent
+        )
+    )
+    person = given.rules.people.get(command.person) if command.person else None
+    if person is None or failed not in person.methods:
+        return
+    following = person.methods[person.methods.index(failed) + 1 :][:1]
+    if following:
+        draft.add(PersonTold(at=given.now, person=person.id, rule=None, text=command.text, methods=following))
+
+
+def _attempt_failed(draft: Draft, open_page: OpenPage, command: RecordDelivery, given: Situation) -> None:
+    others = [method for method in open_page.trying if method != command.method]
+    later = _may_ring(open_page.later, open_page.person, draft.incident.severity, given)
+    following = later[0] if later and not others else None
+    draft.add(
+        PageAttemptFailed(at=given.now, page=open_page.page, method=command.method, why=command.why, next=following)
+    )
+    # Whoever had it once has it: a later step that fails is not the same as not being reached.
+    if not others and following is None and not open_page.delivered:
+        draft.add(PersonUnreachable(at=given.now, page=open_page.page, person=open_page.person, rule=open_page.rule))
+
+
+def _may_ring(
+    methods: Collection[Method], person: PersonId, severity: Severity, given: Situation
+) -> tuple[Method, ...]:
+    """Answer the methods that this hour allows."""
+    known = given.rules.people.get(person)
+    if known is None or not known.quiet or quiet_span(known.quiet, severity, given.now) is None:
+        return tuple(methods)
+    return tuple(method for method in methods if method.kind not in RINGING)
