@@ -37,9 +37,9 @@ class Narrator:
         """Say what the stage does."""
         self._console.print(Text("           ") + Text(text, style="italic"), soft_wrap=True)
 
-    def ring(self, person: str, subject: str) -> None:
-        """Say that a phone rings."""
-        text = Text(f"           ☎ the phone of {person} rings: {subject}", style="dim")
+    def ring(self, person: str, how: str, subject: str) -> None:
+        """Say that a page has reached somebody."""
+        text = Text(f"           ☎ the {how} of {person} rings: {subject}", style="dim")
         self._console.print(text, soft_wrap=True)
 
     def line(self, line: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ SPEED = 60
 
 GOOD, BAD = "1.9.0", "1.9.1"
 COMPONENT = "agent-booster"
+_ORDER = ("pager", "email", "phone", "slack")
 
 
 class Stage:
@@ -102,6 +103,10 @@ class Stage:
             "TOCSIN_PLAYBOOK_SPEED": str(SPEED),
             "TOCSIN_PROMETHEUS_URL": self.prometheus_url,
             "TOCSIN_WEBHOOK_ALLOW": self.phones.url,
+            "TOCSIN_SMTP_HOST": "127.0.0.1",
+            "TOCSIN_SMTP_PORT": str(self.phones.smtp_port),
+            "TOCSIN_SMTP_SECURITY": "plain",
+            "TOCSIN_SMTP_FROM": "tocsin@agenticflow.example",
         }
         log = self.processes.start("tocsin", program("tocsin"), "serve", env=env)
         self.processes.wait_ready("tocsin", f"{self.tocsin_url}/health")
@@ -112,13 +117,15 @@ class Stage:
         folder = self.folder / "playbook"
         shutil.copytree(shipped("agentic-flow"), folder)
         with _edited(folder / "playbook.yaml") as book:
-            book["channels"].update(pager="webhook", phone="webhook")
+            book["channels"].update(pager="webhook", phone="webhook", email="email")
             # The shipped playbook's own review is overdue, which Tocsin rightly reports (Q2); not today's story.
             book["next_review_on"] = date.today() + timedelta(days=30)  # noqa: DTZ011 - a day in a playbook is a local one.
         with _edited(folder / "components" / f"{COMPONENT}.yaml") as component:
             component["health_url"] = f"{self.booster_url}/health"
         with _edited(folder / "people.yaml") as staff:
             for person, entry in staff["people"].items():
+                # If the pager fails, the mailbox is next: two channels that are really here.
+                entry["methods"].sort(key=lambda method: _ORDER.index(method["kind"]))
                 for method in entry["methods"]:
                     if method["kind"] in ("pager", "phone"):
                         method["address"] = f"{self.phones.url}/{person}"

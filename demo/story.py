@@ -54,6 +54,8 @@ class Story:
         self._tell.say(
             f"On call: {primary['person_name']}, who sleeps soundly; {secondary['person_name']} stands by (O1)."
         )
+        self._tell.say("The provider of pagers has lost the secondary's device. Nobody knows it yet.")
+        self._stage.phones.lose(secondary["person"])
         self._stage.phones.will_answer(secondary["person"], ANSWERS_AFTER_S)
         self._steady()
         return str(secondary["person"])
@@ -100,9 +102,14 @@ class Story:
     def _ladder(self, secondary: str) -> None:
         self._tell.chapter("The ladder")
         self._until("the secondary is paged (E4)", is_event("person_paged", person=secondary), within_s=20)
+        self._until("the pager fails and the mailbox is asked (E4)", self._went_on_by_mail, within_s=10)
         acknowledged = self._until("somebody answers (D2)", is_event("acknowledged"), within_s=20)
         if acknowledged["event"]["by"]["person"] != secondary:
             raise DemoFailed("somebody else than the secondary acknowledged")
+
+    def _went_on_by_mail(self, line: Line) -> bool:
+        following = line["event"].get("next") or {}
+        return bool(line["event"]["type"] == "page_attempt_failed" and following.get("channel") == "email")
 
     def _updates(self, commander: str) -> None:
         self._tell.chapter("Keeping people informed")
