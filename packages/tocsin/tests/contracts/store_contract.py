@@ -8,7 +8,7 @@ from whenever import Instant, TimeDelta
 from tocsin.core.alert import Disposition
 from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, SignalId
 from tocsin.core.messages import MessageKind
-from tocsin.store.port import Change, Conflict, Counts, SignalRecord, Store
+from tocsin.store.port import Adoption, Change, Conflict, Counts, SignalRecord, Store
 
 from .store_values import (
     NOON,
@@ -16,13 +16,17 @@ from .store_values import (
     a_declaration,
     a_headline,
     a_note,
+    a_page,
     a_playbook,
     a_signal,
     a_silence,
+    a_swap,
     a_token,
     after,
+    an_absence,
     an_alert,
     an_attempt,
+    an_import,
     an_intent,
     an_override,
     following,
@@ -90,7 +94,9 @@ class TimelineContract:
                     tokens=(a_token("t"),),
                     beats=(a_beat("watchdog", seen=1),),
                     playbooks=(a_playbook("1"),),
-                    overrides=(an_override("bo", ends=10),),
+                    arrangements=(an_override("bo", ends=10),),
+                    imports=(an_import("i"),),
+                    adoptions=(Adoption("1", NOON),),
                 )
             )
         assert await everything(store) == before
@@ -432,13 +438,47 @@ class SettingsContract:
         assert await store.playbook("1") == a_playbook("1", b"rows")
         assert await store.playbook("3") is None
 
-    async def test_overrides_are_answered_until_they_end(self, store: Store) -> None:
-        short, long = an_override("bo", ends=5), an_override("cy", ends=60)
-        await store.commit(Change(overrides=(long, short)))
-        await store.commit(Change(overrides=(long,)))
-        assert await store.overrides(after(4)) == (long, short)
-        assert await store.overrides(after(5)) == (long,)
-        assert await store.overrides(after(60)) == ()
+    async def test_arrangements_are_answered_until_they_end_and_the_last_word_on_each_counts(
+        self, store: Store
+    ) -> None:
+        short, long, leave = an_override("a", ends=5), an_override("b", ends=60), an_absence("c", ends=30)
+        await store.commit(Change(arrangements=(long, short, leave)))
+        await store.commit(Change(arrangements=(asked := a_swap("d", ends=5),)))
+        assert await store.arrangements() == (long, short, leave, asked)
+        assert await store.arrangements(after(5)) == (long, leave)
+
+        withdrawn = an_override("b", ends=60, withdrawn=10)
+        await store.commit(Change(arrangements=(a_swap("d", ends=5, accepted=True), withdrawn)))
+        assert await store.arrangements() == (withdrawn, short, leave, a_swap("d", ends=5, accepted=True))
+        assert await store.arrangements(after(10)) == (leave,)
+
+    async def test_of_imported_calendars_those_are_answered_that_counted_at_an_instant_or_later(
+        self, store: Store
+    ) -> None:
+        first, second, third = (an_import(name, minute=minute) for name, minute in (("a", 0), ("b", 10), ("c", 20)))
+        other = an_import("d", rotation="other", minute=5)
+        await store.commit(Change(imports=(first, other, second, third)))
+        await store.commit(Change(imports=(an_import("a", minute=59),)))
+        assert await store.imports() == (first, other, second, third)
+        assert await store.imports(after(10)) == (other, second, third)
+        assert await store.imports(after(4)) == (first, other, second, third)
+        assert await store.imports(after(30)) == (other, third)
+
+    async def test_adoptions_are_kept_in_order_even_of_the_same_version(self, store: Store) -> None:
+        told = tuple(Adoption(version, after(minute)) for minute, version in enumerate("121"))
+        for each in told:
+            await store.commit(Change(adoptions=(each,)))
+        assert await store.adoptions() == told
+
+    async def test_pages_are_found_by_their_time_across_incidents(self, store: Store) -> None:
+        await store.commit(Change(appends=(opening(1), opening(2))))
+        await store.commit(Change(appends=(following(1, 1, a_page("bo", 3)), following(2, 1, a_page("cy", 1)))))
+        with pytest.raises(Conflict):
+            await store.commit(Change(appends=(following(1, 1, a_page("bo", 3)),)))
+        found = [(page.incident, page.person, page.at) for page in await store.pages(NOON, after(60), 10)]
+        assert found == [("INC-2", "cy", after(1)), ("INC-1", "bo", after(3))]
+        assert len(await store.pages(NOON, after(60), 1)) == 1
+        assert await store.pages(after(2), after(3), 10) == ()
 
     async def test_an_empty_store_counts_nothing(self, store: Store) -> None:
         assert await store.counts(NOON) == Counts(0, 0, None, 0, None, 0, 0)
@@ -505,6 +545,8 @@ async def everything(store: Store) -> list[object]:
         await store.alerts([AlertFingerprint(name) for name in "abcdefgh"]),
         [await store.alerts_to_recheck(after(minute), 2) for minute in (0, 5, 10, 100)],
         [await store.silences(), await store.silences(after(5)), await store.tokens(), await store.beats()],
-        [await store.playbook("1"), await store.playbook("2"), await store.overrides(after(5))],
+        [await store.playbook("1"), await store.playbook("2"), await store.adoptions()],
+        [await store.arrangements(), await store.arrangements(after(5))],
+        [await store.imports(), await store.imports(after(5)), await store.pages(NOON, after(5), 3)],
         [await store.counts(after(minute)) for minute in (0, 5, 100)],
     ]

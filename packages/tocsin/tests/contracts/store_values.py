@@ -5,13 +5,16 @@ from typing import Any, Literal
 from whenever import Instant, TimeDelta
 
 from tocsin.core.alert import Alert, Disposition, Matcher, Silence
-from tocsin.core.events import AnyEvent, Evidence, IncidentDeclared, NoteAdded
+from tocsin.core.arrangements import Assignment, Away, Imported, Override, Stretch, Swap
+from tocsin.core.events import AnyEvent, Evidence, IncidentDeclared, NoteAdded, PersonPaged
 from tocsin.core.ids import (
     AlertFingerprint,
+    ArrangementId,
     ChannelName,
     ComponentId,
     IncidentId,
     IntentId,
+    PageId,
     PersonId,
     RotationId,
     Severity,
@@ -19,7 +22,7 @@ from tocsin.core.ids import (
     SilenceId,
 )
 from tocsin.core.messages import RANKS, Intent, Message, MessageKind
-from tocsin.core.rules import Method, MethodKind, Override
+from tocsin.core.rules import Method, MethodKind
 from tocsin.core.stages import Stage
 from tocsin.store.port import (
     Append,
@@ -89,6 +92,10 @@ def a_declaration(number: int, *, minute: float = 0) -> IncidentDeclared:
 
 def a_note(text: str, *, minute: float = 1) -> NoteAdded:
     return NoteAdded(at=after(minute), text=text)
+
+
+def a_page(person: str, minute: float) -> PersonPaged:
+    return PersonPaged(at=after(minute), page=PageId(f"page of {person}"), person=PersonId(person), rule=None)
 
 
 def a_headline(number: int, **changed: Any) -> Headline:
@@ -179,5 +186,21 @@ def a_playbook(version: str, rulebook: bytes = b"\x00rules") -> PlaybookVersion:
     return PlaybookVersion(version, rulebook, NOON)
 
 
-def an_override(person: str, *, ends: float) -> Override:
-    return Override(RotationId("sre"), PersonId(person), NOON, after(ends))
+def an_override(name: str, *, ends: float, person: str = "bo", withdrawn: float | None = None) -> Override:
+    withdrawn_at = None if withdrawn is None else after(withdrawn)
+    who = RotationId("sre"), PersonId(person)
+    return Override(*who, NOON, after(ends), ArrangementId(name), author="ada", withdrawn_at=withdrawn_at)
+
+
+def an_absence(name: str, *, ends: float) -> Away:
+    return Away(PersonId("bo"), NOON, after(ends), ArrangementId(name), reason="at sea")
+
+
+def a_swap(name: str, *, ends: float, accepted: bool | None = None) -> Swap:
+    gives = Stretch(RotationId("sre"), NOON, after(ends))
+    return Swap(ArrangementId(name), PersonId("bo"), PersonId("cy"), gives, accepted=accepted)
+
+
+def an_import(name: str, *, rotation: str = "sre", minute: float = 0) -> Imported:
+    shifts = (Assignment(PersonId("bo"), NOON, after(60)),)
+    return Imported(ArrangementId(name), RotationId(rotation), shifts, "ada", "duty.ics", after(minute))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tocsin.core.alert import Disposition
 from tocsin.core.messages import MessageKind
 from tocsin.store.memory import MemoryStore
-from tocsin.store.port import Change, Conflict, Store
+from tocsin.store.port import Adoption, Change, Conflict, Store
 from tocsin.store.sqlite import SqliteStore
 
 from .store_contract import StoreContract, everything
@@ -27,6 +27,7 @@ from .store_values import (
     after,
     an_alert,
     an_attempt,
+    an_import,
     an_intent,
     an_override,
     following,
@@ -120,7 +121,9 @@ _changes = st.builds(
     tokens=_some(st.builds(a_token, _names, revoked=_maybe_minutes)),
     beats=_some(st.builds(a_beat, _names, seen=_minutes, missing=_maybe_minutes)),
     playbooks=_some(st.builds(a_playbook, st.sampled_from("12"), st.binary(max_size=3))),
-    overrides=_some(st.builds(an_override, _names, ends=_minutes)),
+    arrangements=_some(st.builds(an_override, _names, ends=_minutes, withdrawn=_maybe_minutes)),
+    imports=_some(st.builds(an_import, _names, rotation=st.sampled_from("xy"), minute=_minutes)),
+    adoptions=_some(st.builds(Adoption, st.sampled_from("12"), _minutes.map(after))),
 )
 _claims = st.tuples(
     _minutes, _minutes, st.integers(1, 4), st.dictionaries(st.sampled_from(["slack", "email"]), st.integers(0, 2))

@@ -7,10 +7,10 @@ from msgspec.structs import replace
 from whenever import TimeDelta
 
 from tocsin.core import events as e
+from tocsin.core.arrangements import Override
 from tocsin.core.commands import Acknowledge, AddNote, SetStage
 from tocsin.core.events import Actor
 from tocsin.core.ids import IncidentId, PersonId, RotationId
-from tocsin.core.rules import Override
 from tocsin.core.stages import Stage
 from tocsin.metrics.port import Figure
 from tocsin.store.port import Change, StoreUnavailable
@@ -125,8 +125,8 @@ async def test_who_is_on_call_changes_with_the_shift_and_with_an_override(whole:
     assert this_week != next_week
 
     override = Override(rotation, PersonId("mara-lindqvist"), NOW + minutes(10), NOW + minutes(20))
-    await whole.store.commit(Change(overrides=(override,)))
-    await whole.playbooks.refresh_overrides(NOW)
+    await whole.store.commit(Change(arrangements=(override,)))
+    await whole.playbooks.refresh(NOW)
 
     for after, expected in ((0, this_week), (10, "mara-lindqvist"), (19, "mara-lindqvist"), (20, this_week)):
         assert (await whole.playbooks.situation(None, NOW + minutes(after))).duty[rotation] == (expected,)

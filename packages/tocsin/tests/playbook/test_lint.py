@@ -1,5 +1,6 @@
 """Each finding of the lint, by a copy of the minimal playbook that is broken in one place."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -261,6 +262,43 @@ BROKEN = {
         ("severities.yaml", "- id: MINOR", "- id: Major"),
         ("duplicate", "severities[1].id"),
     ),
+    "turns of no length": (("rotations.yaml", "    shift_days: 3\n", ""), ("no-turn", "rotations.shop")),
+    "turns of two lengths": (
+        ("rotations.yaml", "shift_days: 3", "shift_days: 3\n    turn: 12h"),
+        ("no-turn", "rotations.shop"),
+    ),
+    "hours at which nobody is on call": (
+        ("rotations.yaml", "shift_days: 3", 'shift_days: 3\n    only: [{starts_at: "09:00", ends_at: "17:00"}]'),
+        ("rotation-gap", "rotations.shop.only"),
+    ),
+    "a layer of nobody": (
+        (
+            "rotations.yaml",
+            "shift_days: 3",
+            "shift_days: 3\n    layers: [{people: [], turn: 1d, starts_on: 2025-01-01}]",
+        ),
+        ("rotation-gap", "rotations.shop.layers[0].people"),
+    ),
+    "a layer with somebody unknown": (
+        (
+            "rotations.yaml",
+            "shift_days: 3",
+            "shift_days: 3\n    layers: [{people: [emile], turn: 1d, starts_on: 2025-01-01}]",
+        ),
+        ("unknown-person", "rotations.shop.layers[0].people[0]"),
+    ),
+    "more people at once than there are": (
+        ("rotations.yaml", "shift_days: 3", "shift_days: 3\n    at_once: 3"),
+        ("rotation-gap", "rotations.shop.at_once"),
+    ),
+    "a person in a zone that does not exist": (
+        ("people.yaml", "name: Rosa", "name: Rosa\n    zone: Europe/Lisboa"),
+        ("unknown-zone", "people.rosa.zone"),
+    ),
+    "an unknown severity of what is found ahead": (
+        ("rotations.yaml", "rotations:", "ahead: {looks: 7d, severity: MINR, clause: x}\nrotations:"),
+        ("unknown-severity", "ahead.severity"),
+    ),
     "an unused rotation": (
         (
             "rotations.yaml",
@@ -394,6 +432,40 @@ def test_a_finding_reads_as_a_sentence_with_its_place(broken: Break) -> None:
         "severities.yaml:6: severities[0].targets: error: MAJOR has no acknowledgment target. "
         'Remedy: add "acknowledge: {within: …, owner: …}".'
     )
+
+
+def test_lint_finds_somebody_whom_one_ladder_asks_twice(tmp_path: Path) -> None:
+    folder = tmp_path / "playbook"
+    shutil.copytree(shipped("agentic-flow"), folder)
+    rotations = folder / "rotations.yaml"
+    backups = "[tomasz-zielinski, aisha-bello, daniel-kerr, ines-moreau]"
+    rotations.write_text(rotations.read_text().replace(backups, "[aisha-bello, tomasz-zielinski]"))
+    (found,) = [one for one in lint(load(folder)) if one.check == "double-booking"]
+    assert found.key == "rotations.sre-secondary"
+    assert found.severity == "warning"
+    assert "first on 2025-01-13" in found.message
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        '{starts_at: "17:00", ends_at: "09:00"}, {weekdays: [saturday, sunday], starts_at: "17:00", ends_at: "09:00"}',
+        '{starts_at: "17:00", ends_at: "09:00"}, {weekdays: [saturday, sunday], starts_at: "00:00", ends_at: "00:00"}, '
+        '{weekdays: [sunday], starts_at: "20:00", ends_at: "09:00"}',
+    ],
+)
+def test_layers_that_together_cover_the_week_leave_no_gap(broken: Break, hours: str) -> None:
+    office = '{people: [emil], turn: 1w, starts_on: 2025-01-01, only: [{starts_at: "09:00", ends_at: "17:00"}]}'
+    day = ', {weekdays: [saturday, sunday], starts_at: "09:00", ends_at: "17:00"}'
+    folder = broken(
+        "rotations.yaml", "shift_days: 3", f"shift_days: 3\n    only: [{hours}{day}]\n    layers: [{office}]"
+    )
+    assert findings(folder) == []
+
+
+def test_a_gap_that_the_playbook_allows_is_none(broken: Break) -> None:
+    only = 'shift_days: 3\n    gaps_allowed: true\n    only: [{starts_at: "09:00", ends_at: "17:00"}]'
+    assert findings(broken("rotations.yaml", "shift_days: 3", only)) == []
 
 
 def test_warnings_do_not_keep_a_playbook_from_loading(broken: Break) -> None:

@@ -39,10 +39,17 @@ def test_an_unknown_key_is_named_with_the_one_that_was_meant(broken: Break) -> N
 
 
 def test_a_missing_key_is_named_with_the_line_of_what_lacks_it(broken: Break) -> None:
-    folder = broken("rotations.yaml", "    shift_days: 3\n", "")
+    folder = broken("rotations.yaml", "    starts_on: 2025-01-01\n", "")
     (found,) = problems(folder)
     assert found.line == line_of(folder, "rotations.yaml", "shop:")
-    assert '"shift_days" is missing' in found.message
+    assert '"starts_on" is missing' in found.message
+
+
+@pytest.mark.parametrize("turn", ["12 h", "0h", "13 months", "often", "9000h"])
+def test_a_turn_without_a_sensible_length_is_refused(broken: Break, turn: str) -> None:
+    (found,) = problems(broken("rotations.yaml", "shift_days: 3", f'turn: "{turn}"'))
+    assert "no length of a turn" in found.message
+    assert found.remedy.startswith("write one")
 
 
 def test_all_mistakes_are_reported_at_once(broken: Break) -> None:

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
+from tocsin.core.arrangements import Override
 from tocsin.store import migrations
 from tocsin.store.migrations import SchemaTooNew
 from tocsin.store.port import Change
@@ -87,7 +88,10 @@ async def test_a_released_database_is_brought_forward_with_all_it_holds(
     assert [token.id for token in await store.tokens()] == ["laptop"]
     assert list(await store.beats()) == ["watchdog"]
     assert [silence.id for silence in await store.silences()] == ["rebuild"]
-    assert [override.person for override in await store.overrides(after(0))] == ["bo"]
+    (override,) = await store.arrangements(after(0))
+    assert isinstance(override, Override)
+    assert (override.person, override.id) == ("bo", "OVR-0000000001")
+    assert [adoption.version for adoption in await store.adoptions()] == ["1"]
     assert await store.playbook("1") is not None
     await store.commit(Change(appends=(following(1, 2, a_note("goes on")), opening(3)), signals=(a_signal("new"),)))
     await store.close()

@@ -19,6 +19,9 @@ ComponentId = NewType("ComponentId", str)
 RotationId = NewType("RotationId", str)
 AudienceId = NewType("AudienceId", str)
 SilenceId = NewType("SilenceId", str)
+ArrangementId = NewType("ArrangementId", str)
+"""``OVR-``, ``SWAP-``, ``AWAY-`` or ``CAL-``: what people arranged beside the playbook."""
+
 ChannelName = NewType("ChannelName", str)
 RoleName = NewType("RoleName", str)
 Severity = NewType("Severity", str)

@@ -26,6 +26,7 @@ from tocsin.core.ids import (
     Severity,
 )
 from tocsin.core.marks import RESOLVED, MarkName
+from tocsin.core.turns import Layer, Restriction, Turn
 
 
 class OnRotation(msgspec.Struct, frozen=True, tag="rotation"):
@@ -81,6 +82,9 @@ class Person(msgspec.Struct, frozen=True):
         """Answer the notification rules for a page of this severity."""
         return tuple(rule for rule in self.notify if not rule.severities or severity in rule.severities)
 
+    zone: str = "UTC"
+    """Where the person sleeps."""
+
 
 class Rotation(msgspec.Struct, frozen=True):
     """People who take turns. The hand-over happens at a wall-clock time of a zone, so it keeps its hour over DST."""
@@ -88,12 +92,49 @@ class Rotation(msgspec.Struct, frozen=True):
     id: RotationId
     people: tuple[PersonId, ...]
     shift_days: int
+    """Of the lowest layer, if ``turn`` does not say otherwise."""
     starts_on: Date
     """The day of the first person's first shift."""
     starts_at: Time = Time(0)
     zone: str = "UTC"
     clause: str = ""
     name: str = ""
+    turn: Turn | None = None
+    only: tuple[Restriction, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    """Above the first, lowest first: a later one stands above an earlier one where it applies."""
+    at_once: int = 1
+    """How many people are on call at the same time; the one after the other in turn."""
+    gaps_allowed: bool = False
+    """Whether there may be hours at which nobody is on call."""
+    imports: bool = False
+    """Whether an imported calendar stands above the layers."""
+
+    @property
+    def stack(self) -> tuple[Layer, ...]:
+        """Answer all layers, lowest first."""
+        lowest = Layer(self.people, self.turn or Turn(self.shift_days), self.starts_on, self.starts_at, self.only)
+        return (lowest, *self.layers)
+
+
+class Ahead(msgspec.Struct, frozen=True):
+    """How far ahead gaps and double bookings are looked for, and how bad one is (O4)."""
+
+    looks: TimeDelta
+    severity: Severity
+    clause: str = ""
+
+
+class Fairness(msgspec.Struct, frozen=True):
+    """From when on one person's load is too much."""
+
+    pages_per_week: int
+    nights_per_week: int
+    night: Restriction
+    """On the wall clock of the person's zone."""
+    severity: Severity | None = None
+    """Of the incident that it opens; None: it is only shown."""
+    clause: str = ""
 
 
 class Page(msgspec.Struct, frozen=True, tag="page"):
@@ -401,6 +442,9 @@ class Rulebook(msgspec.Struct, frozen=True):
     links: Mapping[str, str]
     bridge_url: str = ""
     bridge_severities: tuple[Severity, ...] = ()
+    ahead: Ahead | None = None
+    """None: nothing is looked for ahead."""
+    fairness: Fairness | None = None
     actions: Mapping[ActionId, Action] = {}
     """What may be done to the watched system (M2, M3), in the playbook's order."""
     failure_modes: Mapping[FailureModeId, FailureMode] = {}
@@ -433,12 +477,3 @@ ShiftEnds = Mapping[RotationId, Mapping[PersonId, Instant]]
 def first(duty: Duty, rotation: RotationId) -> PersonId | None:
     """Answer the one who is on call in a rotation; None if nobody is."""
     return next(iter(duty.get(rotation, ())), None)
-
-
-class Override(msgspec.Struct, frozen=True):
-    """Somebody stands in for a rotation between two instants."""
-
-    rotation: RotationId
-    person: PersonId
-    starts_at: Instant
-    ends_at: Instant

@@ -4,15 +4,18 @@ A new version takes effect for new incidents; an open incident keeps the version
 in the store before the first incident can refer to it, so no restart can leave an incident without its rules.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 from whenever import Instant
 
+from tocsin.core.arrangements import Arranged, Arrangement, Imported, Sheet
 from tocsin.core.commands import Situation
 from tocsin.core.incident import Incident
 from tocsin.core.oncall import duty, next_change, shift_ends
-from tocsin.core.rules import Duty, Override, Rulebook, ShiftEnds
+from tocsin.core.rules import Duty, Rulebook, ShiftEnds
 from tocsin.store.codec import decoder, encode
-from tocsin.store.port import Change, PlaybookVersion, Store
+from tocsin.store.port import Adoption, Change, PlaybookVersion, Store
 
 _rulebook = decoder(Rulebook)
 
@@ -33,19 +36,26 @@ class Playbooks:
         self._store = store
         self._by_version = {current.version: current}
         self.current = current
-        self.overrides: tuple[Override, ...] = ()
+        self.arranged = Arranged()
+        """What people have arranged and is not over."""
         self._duties: dict[str, _Span] = {}
 
     async def adopt(self, rulebook: Rulebook, now: Instant) -> None:
         """Make a version the one in force, once the store has it."""
-        await self._store.commit(Change(playbooks=(PlaybookVersion(rulebook.version, encode(rulebook), now),)))
+        adoptions = await self._store.adoptions()
+        again = bool(adoptions) and adoptions[-1].version == rulebook.version
+        change = Change(
+            playbooks=(PlaybookVersion(rulebook.version, encode(rulebook), now),),
+            adoptions=() if again else (Adoption(rulebook.version, now),),
+        )
+        await self._store.commit(change)
         self._by_version[rulebook.version] = rulebook
         self._duties.clear()
         self.current = rulebook
 
-    async def refresh_overrides(self, now: Instant) -> None:
-        """Read who stands in for whom."""
-        self.overrides = await self._store.overrides(now)
+    async def refresh(self, now: Instant) -> None:
+        """Read what people have arranged: who stands in for whom, who is away, what was imported."""
+        self.arranged = arranged(await self._store.arrangements(now), await self._store.imports(now))
         self._duties.clear()
 
     async def of(self, incident: Incident | None) -> Rulebook:
@@ -54,6 +64,14 @@ class Playbooks:
             return self.current
         known = self._by_version.get(incident.playbook_version)
         return known or await self._load(incident.playbook_version)
+
+    async def version(self, version: str) -> Rulebook | None:
+        """Answer a version by its name; None if the store cannot give it."""
+        known = self._by_version.get(version)
+        if known is None:
+            stored = await self._store.playbook(version)
+            known = None if stored is None else _rulebook.decode(stored.rulebook)
+        return known
 
     async def _load(self, version: str) -> Rulebook:
         stored = await self._store.playbook(version)
@@ -75,9 +93,17 @@ class Playbooks:
         """Answer who is on call and until when. Every decision asks; the answer holds until somebody takes over."""
         known = self._duties.get(rules.version)
         if known is None or not known.since <= at or (known.until is not None and at >= known.until):
-            changes = (next_change(rotation, at, self.overrides) for rotation in rules.rotations.values())
+            beside = self.arranged.known_to(rules.people)
+            changes = (next_change(rotation, at, beside) for rotation in rules.rotations.values())
             until = min((change for change in changes if change is not None), default=None)
-            on = duty(rules.rotations, at, self.overrides)
-            known = _Span(at, until, on, shift_ends(rules.rotations, on, at, self.overrides))
+            on = duty(rules.rotations, at, beside)
+            known = _Span(at, until, on, shift_ends(rules.rotations, on, at, beside))
             self._duties[rules.version] = known
         return known
+
+
+def arranged(arrangements: Iterable[Arrangement], imports: Iterable[Imported]) -> Arranged:
+    """Lay out what the store keeps beside the playbook; of several imports of a rotation the last counts."""
+    latest = {imported.rotation: imported for imported in imports}
+    sheets = {rotation: Sheet.of(imported.shifts) for rotation, imported in latest.items()}
+    return Arranged.of(arrangements, sheets)

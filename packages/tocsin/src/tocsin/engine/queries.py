@@ -171,7 +171,7 @@ class Queries:
         """Answer who is on call in every rotation."""
         playbooks = self._handler.playbooks
         rules = playbooks.current
-        now_on = duty(rules.rotations, at, playbooks.overrides)
+        now_on = duty(rules.rotations, at, playbooks.arranged.known_to(rules.people))
         on = {rotation: first(now_on, rotation) for rotation in rules.rotations}
         return tuple(
             OnCall(

@@ -69,7 +69,7 @@ class Engine:
         """Make the store know the playbook and read what the steps keep in memory."""
         now = self.clock.now()
         await self.playbooks.adopt(self.playbooks.current, now)
-        await self.playbooks.refresh_overrides(now)
+        await self.playbooks.refresh(now)
         await self.heartbeats.load(now)
         self.dispatcher.rung = self.ring
         self.handler.rung = self.ring

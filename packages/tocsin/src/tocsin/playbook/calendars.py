@@ -1,12 +1,8 @@
 """The playbook's business hours, as the core counts them."""
 
-from typing import Final, get_args
-
 from tocsin.core.rules import BusinessCalendar
-from tocsin.playbook.base import Weekday
+from tocsin.playbook.base import WEEKDAYS
 from tocsin.playbook.sections import CalendarDoc
-
-_NUMBERS: Final = {name: number for number, name in enumerate(get_args(Weekday), start=1)}
 
 
 def calendar(doc: CalendarDoc) -> BusinessCalendar:
@@ -15,6 +11,6 @@ def calendar(doc: CalendarDoc) -> BusinessCalendar:
         zone=doc.zone,
         opens_at=doc.opens_at,
         closes_at=doc.closes_at,
-        weekdays=tuple(_NUMBERS[name] for name in doc.weekdays),
+        weekdays=tuple(WEEKDAYS[name] for name in doc.weekdays),
         holidays=doc.holidays,
     )

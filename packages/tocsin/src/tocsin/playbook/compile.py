@@ -20,13 +20,13 @@ from tocsin.core.rules import (
     Method,
     Person,
     ReportRule,
-    Rotation,
     Rule,
     Rulebook,
     SeverityDefinition,
     Target,
     WatchPolicy,
 )
+from tocsin.playbook import rota
 from tocsin.playbook.acting import actions, failure_modes
 from tocsin.playbook.calendars import calendar
 from tocsin.playbook.document import Playbook
@@ -61,7 +61,9 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         components={ComponentId(doc.id): _component(doc, speed) for doc in playbook.components.values()},
         classification=_classification(playbook, speed),
         people=_people(playbook, speed),
-        rotations=_rotations(playbook),
+        rotations={RotationId(key): rota.rotation(key, doc) for key, doc in playbook.rotations.items()},
+        ahead=rota.ahead(playbook.rota.ahead),
+        fairness=rota.fairness(playbook.rota.fairness),
         audiences=_audiences(playbook),
         flags=escalation.flags,
         milestones=playbook.plan.milestones,
@@ -160,6 +162,7 @@ def _people(playbook: Playbook, speed: float) -> dict[PersonId, Person]:
             quiet=tuple(
                 QuietHours(row.starts_at, row.ends_at, row.zone, tuple(map(Severity, row.rings))) for row in doc.quiet
             ),
+            zone=doc.zone,
         )
         for key, doc in playbook.people.items()
     }
@@ -168,22 +171,6 @@ def _people(playbook: Playbook, speed: float) -> dict[PersonId, Person]:
 def _notify(row: NotifyDoc, speed: float) -> NotificationRule:
     every = row.every / speed if row.every else None
     return NotificationRule(row.by, row.after / speed, every, tuple(map(Severity, row.severities)))
-
-
-def _rotations(playbook: Playbook) -> dict[RotationId, Rotation]:
-    return {
-        RotationId(key): Rotation(
-            id=RotationId(key),
-            people=tuple(PersonId(person) for person in doc.people),
-            shift_days=doc.shift_days,
-            starts_on=doc.starts_on,
-            starts_at=doc.starts_at,
-            zone=doc.zone,
-            clause=doc.clause,
-            name=doc.name,
-        )
-        for key, doc in playbook.rotations.items()
-    }
 
 
 def _audiences(playbook: Playbook) -> dict[AudienceId, Audience]:

@@ -11,13 +11,13 @@ from tocsin.playbook.base import Doc
 from tocsin.playbook.measured import ClassificationDoc, ComponentDoc, HeartbeatDoc
 from tocsin.playbook.problems import Problem
 from tocsin.playbook.reading import Document, spoken
+from tocsin.playbook.rota import RotationDoc, RotationsDoc
 from tocsin.playbook.sections import (
     AboutDoc,
     CommunicationDoc,
     DeadlinesDoc,
     EscalationDoc,
     PersonDoc,
-    RotationDoc,
     SeverityDoc,
 )
 
@@ -28,7 +28,7 @@ class Playbook(msgspec.Struct, frozen=True, kw_only=True):
     about: AboutDoc
     severities: tuple[SeverityDoc, ...]
     people: Mapping[str, PersonDoc]
-    rotations: Mapping[str, RotationDoc]
+    rota: RotationsDoc
     escalation: EscalationDoc
     communication: CommunicationDoc
     classification: ClassificationDoc
@@ -41,6 +41,11 @@ class Playbook(msgspec.Struct, frozen=True, kw_only=True):
     """Every file's struct by the file's name, for checks that look everywhere."""
     digest: str
     documents: Mapping[str, Document]
+
+    @property
+    def rotations(self) -> Mapping[str, RotationDoc]:
+        """Answer who takes turns."""
+        return self.rota.rotations
 
     def problem(
         self,

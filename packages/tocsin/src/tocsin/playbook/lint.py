@@ -16,6 +16,7 @@ from tocsin.playbook import (
     lint_paging,
     lint_people,
     lint_references,
+    lint_rota,
     lint_signals,
 )
 from tocsin.playbook.document import Playbook
@@ -27,6 +28,7 @@ _CHECKS: Final = (
     *lint_escalation.CHECKS,
     *lint_people.CHECKS,
     *lint_paging.CHECKS,
+    *lint_rota.CHECKS,
     *lint_signals.CHECKS,
     *lint_actions.CHECKS,
 )
@@ -40,7 +42,7 @@ def lint(playbook: Playbook, *, today: Date | None = None, configured: Collectio
     found = [problem for check in _CHECKS for problem in check(playbook)]
     if today is not None:
         found += _overdue(playbook, today)
-        found += lint_people.starts_later(playbook, today)
+        found += lint_rota.starts_later(playbook, today)
     if configured is not None:
         found += lint_people.not_configured(playbook, configured)
     return sorted(set(found))

@@ -1,19 +1,16 @@
-"""Can each person be reached, and is somebody on call at every hour?"""
+"""Can each person be reached?"""
 
 import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
-from whenever import Date, Instant, TimeZoneNotFoundError
-
-from tocsin.core.rules import MethodKind, OnRotation
+from tocsin.core.rules import MethodKind
 from tocsin.playbook.document import Playbook
-from tocsin.playbook.lint_references import Place, everything
-from tocsin.playbook.measured import ComponentDoc
+from tocsin.playbook.lint_references import Place
+from tocsin.playbook.lint_rota import no_zone, zone_exists
 from tocsin.playbook.problems import Problem
 from tocsin.playbook.sections import PersonDoc
 from tocsin.playbook.shape import meant
-from tocsin.playbook.words import Act, Whom
 
 KNOWN_CHANNELS: Final = ("console", "webhook", "email", "slack")
 """The channels that Tocsin has. Which of them are set up is known at start only."""
@@ -57,6 +54,8 @@ def methods(playbook: Playbook) -> Iterator[Problem]:
                 f"{person.name} has no working contact method",
                 "add one whose kind stands under channels in playbook.yaml",
             )
+        if not zone_exists(person.zone):
+            yield no_zone(playbook, ("people.yaml", "people", key, "zone"), person.zone)
         for number, method in enumerate(person.methods):
             place = ("people.yaml", "people", key, "methods", number)
             channel = method.channel or playbook.channel_of(method.kind.value)
@@ -104,67 +103,15 @@ def audiences(playbook: Playbook) -> Iterator[Problem]:
         yield from _address(playbook, place, audience.through, channel, audience.address)
 
 
-def rotations(playbook: Playbook) -> Iterator[Problem]:
-    """Find rotations that leave a gap, whose zone does not exist, or that nobody asks."""
-    asked = _asked(playbook)
-    for key, rotation in playbook.rotations.items():
-        place = ("rotations.yaml", "rotations", key)
-        if not rotation.people:
-            yield playbook.problem("rotation-gap", (*place, "people"), "nobody is ever on call here", "name people")
-        if not _zone_exists(rotation.zone):
-            yield _no_zone(playbook, (*place, "zone"), rotation.zone)
-        if key not in asked:
-            yield playbook.problem(
-                "unused-rotation", place, "nothing ever asks who is on call here", "use it or remove it", "warning"
-            )
-
-
-def _asked(playbook: Playbook) -> set[str]:
-    found: set[str] = set()
-    for _, part, field, value in everything(playbook):
-        target = value.target if isinstance(value, Whom) else None
-        if isinstance(value, Act):
-            target = getattr(value.consequence, "target", None)
-        if isinstance(target, OnRotation):
-            found.add(target.rotation)
-        if isinstance(part, ComponentDoc) and field == "owner" and value:
-            found.add(value)
-    return found
-
-
 def calendar(playbook: Playbook) -> Iterator[Problem]:
     """Find business hours that never come."""
     doc, place = playbook.about.calendar, ("playbook.yaml", "calendar")
-    if not _zone_exists(doc.zone):
-        yield _no_zone(playbook, (*place, "zone"), doc.zone)
+    if not zone_exists(doc.zone):
+        yield no_zone(playbook, (*place, "zone"), doc.zone)
     if doc.opens_at >= doc.closes_at:
         yield playbook.problem("no-time", place, "business hours end before they begin", "let closes_at be later")
     if not doc.weekdays:
         yield playbook.problem("no-time", (*place, "weekdays"), "no day is a business day", "name at least one")
-
-
-def _zone_exists(zone: str) -> bool:
-    try:
-        Instant.from_utc(2025, 1, 1).to_tz(zone)
-    except (TimeZoneNotFoundError, ValueError):
-        return False
-    return True
-
-
-def _no_zone(playbook: Playbook, place: Place, zone: str) -> Problem:
-    return playbook.problem("unknown-zone", place, f'there is no time zone "{zone}"', "write one such as Europe/Berlin")
-
-
-def starts_later(playbook: Playbook, today: Date) -> Iterator[Problem]:
-    """Find rotations that begin after today: until then nobody is on call."""
-    for key, rotation in playbook.rotations.items():
-        if rotation.starts_on > today:
-            yield playbook.problem(
-                "rotation-gap",
-                ("rotations.yaml", "rotations", key, "starts_on"),
-                f"nobody is on call before {rotation.starts_on.format_iso()}",
-                "let it start today or earlier",
-            )
 
 
 def not_configured(playbook: Playbook, configured: Collection[str]) -> Iterator[Problem]:
@@ -183,4 +130,4 @@ def _not_set_up(playbook: Playbook, place: Place, channel: str) -> Problem:
     return playbook.problem("channel-not-set-up", place, f'the channel "{channel}" is not set up', remedy, "warning")
 
 
-CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (channels, methods, audiences, rotations, calendar)
+CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (channels, methods, audiences, calendar)

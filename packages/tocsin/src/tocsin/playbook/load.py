@@ -112,7 +112,7 @@ def _assembled(parts: dict[str, Doc], documents: dict[str, Document], digest: st
         about=parts["playbook.yaml"],  # type: ignore[arg-type]  # each file was shaped as its own kind.
         severities=parts["severities.yaml"].severities,  # type: ignore[attr-defined]
         people=parts["people.yaml"].people,  # type: ignore[attr-defined]
-        rotations=parts["rotations.yaml"].rotations,  # type: ignore[attr-defined]
+        rota=parts["rotations.yaml"],  # type: ignore[arg-type]
         escalation=parts["escalation.yaml"],  # type: ignore[arg-type]
         communication=parts["communication.yaml"],  # type: ignore[arg-type]
         classification=parts["classification.yaml"],  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from whenever import Date, Time, TimeDelta
 from tocsin.playbook.base import Doc
 from tocsin.playbook.measured import ComponentDoc
 from tocsin.playbook.schema import FILES, OPTIONAL
-from tocsin.playbook.words import Act, Allowance, Plain, Whom
+from tocsin.playbook.words import Act, Allowance, Plain, TurnWord, Whom
 
 BEGIN, END = "<!-- keys: made by tocsin.playbook.reference -->", "<!-- end of keys -->"
 
@@ -30,6 +30,7 @@ _NAMES: dict[Any, str] = {
     Whom: "whom",
     Act: "act",
     Plain: "value",
+    TurnWord: "turn",
 }
 
 

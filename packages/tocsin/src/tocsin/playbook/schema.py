@@ -14,16 +14,16 @@ from tocsin.playbook import words
 from tocsin.playbook.acting import ActionsDoc
 from tocsin.playbook.base import Doc
 from tocsin.playbook.measured import ClassificationDoc, ComponentDoc, HeartbeatsDoc
+from tocsin.playbook.rota import RotationsDoc
 from tocsin.playbook.sections import (
     AboutDoc,
     CommunicationDoc,
     DeadlinesDoc,
     EscalationDoc,
     PeopleDoc,
-    RotationsDoc,
     SeveritiesDoc,
 )
-from tocsin.playbook.words import Act, Allowance, Plain, Whom
+from tocsin.playbook.words import Act, Allowance, Plain, TurnWord, Whom
 
 FILES: dict[str, type[Doc]] = {
     "playbook.yaml": AboutDoc,
@@ -61,6 +61,7 @@ _READERS: dict[type, Any] = {
     Allowance: words.allowance,
     Whom: words.whom,
     Act: words.act,
+    TurnWord: words.turn,
     Date: Date.parse_iso,
     Time: Time.parse_iso,
 }
@@ -70,6 +71,7 @@ _EXAMPLES: dict[type, str] = {
     Whom: "rotation sre-primary",
     Act: "page rotation sre-primary by pager",
     Plain: "4Gi",
+    TurnWord: "12h, 7d, 2w or 1 month",
     Date: "2025-12-08",
     Time: '"09:00"',
 }
@@ -79,6 +81,7 @@ _SCHEMAS: dict[type, dict[str, Any]] = {
     Whom: {"type": "string", "pattern": f"^{words.WHOM_PATTERN}$"},
     Act: {"type": "string", "pattern": f"^{words.ACT_PATTERN}$"},
     Plain: {"type": ["string", "integer", "boolean"]},
+    TurnWord: {"type": "string", "pattern": f"^{words.TURN_PATTERN}$"},
     Date: {"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
     Time: {"type": "string", "pattern": r"^\d{2}:\d{2}(:\d{2})?$"},
 }

@@ -178,30 +178,14 @@ class PersonDoc(Doc, frozen=True, kw_only=True):
     notify: tuple[NotifyDoc, ...] = ()
     """Else a page goes by the kinds that the contact or act names, once."""
     quiet: tuple[QuietDoc, ...] = ()
+    zone: str = "UTC"
+    """Where the person sleeps: a page at night is counted as one there."""
 
 
 class PeopleDoc(Doc, frozen=True, kw_only=True):
     """``people.yaml``."""
 
     people: dict[Key, PersonDoc]
-
-
-class RotationDoc(Doc, frozen=True, kw_only=True):
-    """People who take turns, in this order, from a first day on."""
-
-    name: Line
-    people: tuple[Key, ...]
-    shift_days: Annotated[int, Meta(ge=1, le=366)]
-    starts_on: Date
-    starts_at: Time = msgspec.field(default_factory=lambda: Time(0))
-    zone: str = "UTC"
-    clause: Clause
-
-
-class RotationsDoc(Doc, frozen=True, kw_only=True):
-    """``rotations.yaml``."""
-
-    rotations: dict[Key, RotationDoc]
 
 
 class ContactDoc(Doc, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from tocsin.core.rules import (
     Tell,
     ThePerson,
 )
+from tocsin.core.turns import Turn, TurnUnit
 
 _SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _PLAIN_ACTS: Final[dict[str, Consequence]] = {
@@ -47,6 +48,14 @@ ACT_PATTERN: Final = (
     rf"((page|tell) {WHOM_PATTERN}( by ({_KINDS})(, ?({_KINDS}))*)?"
     rf"|announce {_ID}|raise level \d+|remind|sound alarm|judge mitigation|close)"
 )
+TURN_PATTERN: Final = r"(\d{1,4}[hdw]|\d{1,2} months?)"
+_TURNS: Final = {
+    "h": (1, TurnUnit.HOURS),
+    "d": (1, TurnUnit.DAYS),
+    "w": (7, TurnUnit.DAYS),
+    "month": (1, TurnUnit.MONTHS),
+}
+_TURN_MAX: Final = {TurnUnit.HOURS: 24 * 366, TurnUnit.DAYS: 366, TurnUnit.MONTHS: 12}
 _DURATION_MAX: Final = TimeDelta(hours=24 * 366)
 """A year: what is longer is a mistake, and arithmetic on it may leave the calendar."""
 
@@ -64,6 +73,15 @@ class Allowance:
     def within(self, business_day: TimeDelta) -> TimeDelta:
         """Answer the time it allows, given how long one business day is."""
         return business_day * self.business_days if self.business_days else self.wall
+
+
+class TurnWord:
+    """How long a turn is."""
+
+    __slots__ = ("turn",)
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
 
 
 class Whom:
@@ -125,6 +143,18 @@ def allowance(text: str) -> Allowance:
     if rest:
         raise ValueError(f'"{text}" is not an allowance; write 5m, 3 business days, or 8h or next business day')
     return Allowance(duration(plain), Clockwork.NEXT_DAY if moved else Clockwork.WALL)
+
+
+def turn(text: str) -> TurnWord:
+    """Read ``12h``, ``7d``, ``2w`` or ``3 months``. Raises ValueError."""
+    found = re.fullmatch(TURN_PATTERN, text)
+    if found is None:
+        raise ValueError(f'"{text}" is no length of a turn; write one like 12h, 7d, 2w or 1 month')
+    number, unit = int(re.match(r"\d+", text)[0]), text.lstrip("0123456789 ")  # type: ignore[index]  # the pattern has it.
+    size, counted = _TURNS[unit.rstrip("s")]
+    if not 1 <= number * size <= _TURN_MAX[counted]:
+        raise ValueError(f'"{text}" is no length of a turn; write one between an hour and a year')
+    return TurnWord(Turn(number * size, counted))
 
 
 def whom(text: str) -> Whom:

@@ -119,7 +119,7 @@ class Process:
     async def start(self, now: Instant) -> None:
         """Do what a starting engine does."""
         await self.playbooks.adopt(self.playbooks.current, now)
-        await self.playbooks.refresh_overrides(now)
+        await self.playbooks.refresh(now)
         await self.heartbeats.load(now)
 
     async def _dispatch(self, now: Instant) -> Instant | None:

@@ -12,11 +12,12 @@ from typing import Literal
 from whenever import Instant
 
 from tocsin.core.alert import Alert, Disposition, Silence
-from tocsin.core.events import AnyEvent
-from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, SignalId, SilenceId
+from tocsin.core.arrangements import Arrangement, Imported
+from tocsin.core.events import AnyEvent, PersonPaged
+from tocsin.core.ids import AlertFingerprint, ArrangementId, IncidentId, IntentId, RotationId, SignalId, SilenceId
 from tocsin.core.messages import Intent
-from tocsin.core.rules import Override
 from tocsin.store.port import (
+    Adoption,
     Append,
     Attempt,
     Beat,
@@ -26,6 +27,7 @@ from tocsin.store.port import (
     Handled,
     Headline,
     LedgerEntry,
+    PageRecord,
     PlaybookVersion,
     Signal,
     SignalRecord,
@@ -87,7 +89,10 @@ class MemoryStore:
         self._tokens: dict[str, Token] = {}
         self._beats: dict[str, Beat] = {}
         self._playbooks: dict[str, PlaybookVersion] = {}
-        self._overrides: dict[Override, None] = {}
+        self._arrangements: dict[ArrangementId, Arrangement] = {}
+        self._imports: dict[ArrangementId, Imported] = {}
+        self._adoptions: list[Adoption] = []
+        self._pages: list[PageRecord] = []
 
     async def commit(self, change: Change) -> None:
         """Keep a change whole, or raise `Conflict` and keep nothing."""
@@ -111,7 +116,10 @@ class MemoryStore:
         self._beats.update({beat.name: beat for beat in change.beats})
         for playbook in change.playbooks:
             self._playbooks.setdefault(playbook.version, playbook)
-        self._overrides.update(dict.fromkeys(change.overrides))
+        self._arrangements.update({each.id: each for each in change.arrangements})
+        for imported in change.imports:
+            self._imports.setdefault(imported.id, imported)
+        self._adoptions += change.adoptions
 
     def _check(self, appends: Iterable[Append]) -> None:
         versions: dict[IncidentId, int] = {}
@@ -130,6 +138,9 @@ class MemoryStore:
             self._last_number = max(self._last_number, number_of(incident))
         self._headlines[incident] = headline
         self._timelines.setdefault(incident, []).extend(append.events)
+        self._pages += (
+            PageRecord(incident, each.person, each.at) for each in append.events if isinstance(each, PersonPaged)
+        )
         self._open.pop(incident, None)
         if headline.resolved_at is None:
             self._open[incident] = headline
@@ -289,9 +300,31 @@ class MemoryStore:
         """Answer a version of the playbook as it was first kept."""
         return self._playbooks.get(version)
 
-    async def overrides(self, ending_after: Instant) -> tuple[Override, ...]:
-        """Answer overrides not over by an instant, in order of arrival."""
-        return tuple(override for override in self._overrides if override.ends_at > ending_after)
+    async def arrangements(self, ending_after: Instant | None = None) -> tuple[Arrangement, ...]:
+        """Answer overrides, absences and swaps: all, or those not over by an instant."""
+        known = self._arrangements.values()
+        return tuple(each for each in known if ending_after is None or each.over_at > ending_after)
+
+    async def imports(self, since: Instant | None = None) -> tuple[Imported, ...]:
+        """Answer imported calendars: all, or of each rotation what counted at an instant or later."""
+        counted: dict[RotationId, Imported] = {}
+        for each in self._imports.values():
+            if since is not None and each.created_at <= since:
+                counted[each.rotation] = each
+        return tuple(
+            each
+            for each in self._imports.values()
+            if since is None or each.created_at > since or counted.get(each.rotation) is each
+        )
+
+    async def adoptions(self) -> tuple[Adoption, ...]:
+        """Answer which version of the playbook was in force from when on."""
+        return tuple(self._adoptions)
+
+    async def pages(self, since: Instant, until: Instant, limit: int) -> tuple[PageRecord, ...]:
+        """Answer the pages from one instant to before another, oldest first."""
+        found = sorted((each for each in self._pages if since <= each.at < until), key=lambda page: page.at)
+        return tuple(found[:limit])
 
     async def counts(self, now: Instant) -> Counts:
         """Count what the metrics show."""

@@ -12,10 +12,19 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core.alert import Alert, Silence
+from tocsin.core.arrangements import Arrangement, Imported
 from tocsin.core.events import AnyEvent
-from tocsin.core.ids import AlertFingerprint, ComponentId, IncidentId, IntentId, Severity, SignalId, SilenceId
+from tocsin.core.ids import (
+    AlertFingerprint,
+    ComponentId,
+    IncidentId,
+    IntentId,
+    PersonId,
+    Severity,
+    SignalId,
+    SilenceId,
+)
 from tocsin.core.messages import Intent
-from tocsin.core.rules import Override
 from tocsin.core.stages import Stage
 
 
@@ -116,6 +125,21 @@ class PlaybookVersion(msgspec.Struct, frozen=True):
     loaded_at: Instant
 
 
+class Adoption(msgspec.Struct, frozen=True):
+    """From an instant on this version of the playbook was the one in force."""
+
+    version: str
+    adopted_at: Instant
+
+
+class PageRecord(msgspec.Struct, frozen=True):
+    """One page, as its timeline has it."""
+
+    incident: IncidentId
+    person: PersonId
+    at: Instant
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """All that one step writes. Kept whole or not at all."""
 
@@ -129,7 +153,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[Token, ...] = ()
     beats: tuple[Beat, ...] = ()
     playbooks: tuple[PlaybookVersion, ...] = ()
-    overrides: tuple[Override, ...] = ()
+    arrangements: tuple[Arrangement, ...] = ()
+    imports: tuple[Imported, ...] = ()
+    adoptions: tuple[Adoption, ...] = ()
 
 
 class LedgerEntry(msgspec.Struct, frozen=True):
@@ -177,7 +203,8 @@ class Store(Protocol):
 
         Signals, intents and attempts that are known already by their ids are passed over: a retry is harmless. An
         attempt is known by its intent and instant; a `Handled` and a playbook version once kept are never replaced;
-        alerts, silences, tokens and beats are: the last word counts. An intent that has ended stays ended, except that
+        alerts, silences, arrangements, tokens and beats are:
+        the last word counts. An intent that has ended stays ended, except that
         a late "accepted" is believed of a dead one.
         """
         ...
@@ -274,8 +301,23 @@ class Store(Protocol):
         """Answer a version of the playbook, as it was first kept."""
         ...
 
-    async def overrides(self, ending_after: Instant) -> tuple[Override, ...]:
-        """Answer overrides not over by an instant, in order of arrival."""
+    async def arrangements(self, ending_after: Instant | None = None) -> tuple[Arrangement, ...]:
+        """Answer overrides, absences and swaps, in order of arrival: all, or those not over by an instant.
+
+        The last word on each counts; one that was withdrawn is over from then on.
+        """
+        ...
+
+    async def imports(self, since: Instant | None = None) -> tuple[Imported, ...]:
+        """Answer imported calendars in order of arrival: all, or of each rotation what counted from an instant on."""
+        ...
+
+    async def adoptions(self) -> tuple[Adoption, ...]:
+        """Answer which version of the playbook was in force from when on, in order."""
+        ...
+
+    async def pages(self, since: Instant, until: Instant, limit: int) -> tuple[PageRecord, ...]:
+        """Answer the pages from one instant to before another, oldest first; written with the timelines they are of."""
         ...
 
     async def counts(self, now: Instant) -> Counts:
@@ -288,6 +330,7 @@ class Store(Protocol):
 
 
 __all__ = [
+    "Adoption",
     "Append",
     "Attempt",
     "AttemptOutcome",
@@ -298,6 +341,7 @@ __all__ = [
     "Handled",
     "Headline",
     "LedgerEntry",
+    "PageRecord",
     "PlaybookVersion",
     "Signal",
     "SignalRecord",

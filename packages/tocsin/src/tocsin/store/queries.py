@@ -10,9 +10,9 @@ from tocsin.core.alert import Alert, Silence
 from tocsin.core.events import AnyEvent
 from tocsin.core.ids import AlertFingerprint, IncidentId, SignalId
 from tocsin.core.messages import Intent
-from tocsin.core.rules import Override
 from tocsin.store import tables as t
 from tocsin.store.codec import decoder, encode
+from tocsin.store.instants import maybe, nanoseconds
 from tocsin.store.port import (
     Attempt,
     Beat,
@@ -25,7 +25,6 @@ from tocsin.store.port import (
     SignalRecord,
     Token,
 )
-from tocsin.store.writes import instant, nanoseconds
 
 _alert: Final = decoder(Alert)
 _attempt: Final = decoder(Attempt)
@@ -34,7 +33,6 @@ _event: Final = decoder(AnyEvent)
 _handled: Final = decoder(Handled)
 _headline: Final = decoder(Headline)
 _intent: Final = decoder(Intent)
-_override: Final = decoder(Override)
 _silence: Final = decoder(Silence)
 _token: Final = decoder(Token)
 
@@ -126,17 +124,17 @@ _LAST_NUMBER: Final = sa.select(sa.func.max(t.incidents.c.number))
 
 def next_due_at(connection: sa.Connection) -> Instant | None:
     """Answer when the next incident wants to be woken."""
-    return instant(connection.scalar(_NEXT_DUE))
+    return maybe(connection.scalar(_NEXT_DUE))
 
 
 def next_recheck_at(connection: sa.Connection) -> Instant | None:
     """Answer when the next alert must be looked at again."""
-    return instant(connection.scalar(_NEXT_RECHECK))
+    return maybe(connection.scalar(_NEXT_RECHECK))
 
 
 def next_delivery_at(connection: sa.Connection) -> Instant | None:
     """Answer when the next message wants to be delivered, or the next lease runs out."""
-    return instant(connection.scalar(_NEXT_DELIVERY))
+    return maybe(connection.scalar(_NEXT_DELIVERY))
 
 
 def last_number(connection: sa.Connection) -> int:
@@ -245,7 +243,7 @@ def ledger(connection: sa.Connection, incident: IncidentId) -> tuple[LedgerEntry
     for intent, body in connection.execute(_ATTEMPTS_OF, asked):
         tried.setdefault(intent, []).append(_attempt.decode(body))
     return tuple(
-        LedgerEntry(intent_from(row.body), tuple(tried.get(row.id, ())), row.state, instant(row.next_at))
+        LedgerEntry(intent_from(row.body), tuple(tried.get(row.id, ())), row.state, maybe(row.next_at))
         for row in connection.execute(_INTENTS_OF, asked)
     )
 
@@ -290,15 +288,6 @@ def playbook(connection: sa.Connection, version: str) -> PlaybookVersion | None:
     return PlaybookVersion(row.version, row.rulebook, Instant.parse_iso(row.loaded_at))
 
 
-_OVERRIDES: Final = sa.select(t.overrides.c.body).where(t.overrides.c.ends_at > _given).order_by(t.overrides.c.seq)
-
-
-def overrides(connection: sa.Connection, ending_after: Instant) -> tuple[Override, ...]:
-    """Answer overrides not over by an instant."""
-    found = connection.scalars(_OVERRIDES, {"given": nanoseconds(ending_after)})
-    return tuple(_override.decode(body) for body in found)
-
-
 def _count(*where: "sa.ColumnElement[bool]") -> "sa.ScalarSelect[int]":
     return sa.select(sa.func.count()).where(*where).scalar_subquery()
 
@@ -331,9 +320,9 @@ def counts(connection: sa.Connection, now: Instant) -> Counts:
     return Counts(
         open_incidents=row.open,
         signals_waiting=row.signals,
-        oldest_signal_at=instant(row.oldest_signal),
+        oldest_signal_at=maybe(row.oldest_signal),
         intents_waiting=row.intents,
-        oldest_intent_due_at=instant(row.oldest_intent),
+        oldest_intent_due_at=maybe(row.oldest_intent),
         dead_letters=row.dead,
         unaccounted=row.strays + row.idle + row.stuck,
     )

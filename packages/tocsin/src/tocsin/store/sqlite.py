@@ -20,18 +20,20 @@ from sqlalchemy.exc import DatabaseError
 from whenever import Instant
 
 from tocsin.core.alert import Alert, Silence
+from tocsin.core.arrangements import Arrangement, Imported
 from tocsin.core.events import AnyEvent
 from tocsin.core.ids import AlertFingerprint, IncidentId, SignalId
 from tocsin.core.messages import Intent
-from tocsin.core.rules import Override
-from tocsin.store import migrations, queries
+from tocsin.store import migrations, queries, rota
 from tocsin.store.lock import LockFile
 from tocsin.store.port import (
+    Adoption,
     Beat,
     Change,
     Counts,
     Headline,
     LedgerEntry,
+    PageRecord,
     PlaybookVersion,
     Signal,
     SignalRecord,
@@ -171,9 +173,21 @@ class SqliteStore:
         """Answer a version of the playbook as it was first kept."""
         return await self._ask(queries.playbook, version)
 
-    async def overrides(self, ending_after: Instant) -> tuple[Override, ...]:
-        """Answer overrides not over by an instant."""
-        return await self._ask(queries.overrides, ending_after)
+    async def arrangements(self, ending_after: Instant | None = None) -> tuple[Arrangement, ...]:
+        """Answer overrides, absences and swaps: all, or those not over by an instant."""
+        return await self._ask(rota.arrangements, ending_after)
+
+    async def imports(self, since: Instant | None = None) -> tuple[Imported, ...]:
+        """Answer imported calendars: all, or of each rotation what counted at an instant or later."""
+        return await self._ask(rota.imports, since)
+
+    async def adoptions(self) -> tuple[Adoption, ...]:
+        """Answer which version of the playbook was in force from when on."""
+        return await self._ask(rota.adoptions)
+
+    async def pages(self, since: Instant, until: Instant, limit: int) -> tuple[PageRecord, ...]:
+        """Answer the pages from one instant to before another, oldest first."""
+        return await self._ask(rota.pages, since, until, limit)
 
     async def counts(self, now: Instant) -> Counts:
         """Count what the metrics show."""

@@ -194,13 +194,45 @@ playbooks = sa.Table(
     sa.Column("rulebook", sa.LargeBinary, nullable=False),
 )
 
-overrides = sa.Table(
-    "overrides",
+arrangements = sa.Table(
+    "arrangements",
     metadata,
     _seq(),
-    sa.Column("ends_at", sa.BigInteger, nullable=False),
-    sa.Column("body", sa.Text, nullable=False, unique=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("over_at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
 )
+sa.Index("arrangements_over", arrangements.c.over_at)
+
+imports = sa.Table(
+    "imports",
+    metadata,
+    _seq(),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("rotation", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+adoptions = sa.Table(
+    "adoptions",
+    metadata,
+    _seq(),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("adopted_at", sa.BigInteger, nullable=False),
+)
+
+pages = sa.Table(
+    "pages",
+    metadata,
+    sa.Column("incident", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Who was paged when, taken out of the timelines as they are written: the load of a month is counted from it."""
+sa.Index("pages_at", pages.c.at, pages.c.person)
 
 schema_version = sa.Table(
     "alembic_version",

@@ -18,9 +18,9 @@ from whenever import Instant
 from tocsin.core.alert import Alert, Silence
 from tocsin.core.ids import IncidentId
 from tocsin.core.messages import Intent
-from tocsin.core.rules import Override
-from tocsin.store import tables
+from tocsin.store import rota, tables
 from tocsin.store.codec import encode
+from tocsin.store.instants import nanoseconds
 from tocsin.store.port import (
     Append,
     Attempt,
@@ -35,18 +35,6 @@ from tocsin.store.port import (
 )
 
 Row: TypeAlias = tuple[Any, ...]
-
-_NANOSECONDS_MAX: Final = 2**63 - 1
-
-
-def nanoseconds(at: Instant) -> int:
-    """Write an instant as the database compares it. Past the year 2262 all are the same: never."""
-    return min(max(at.timestamp(unit="nanosecond"), -_NANOSECONDS_MAX), _NANOSECONDS_MAX)
-
-
-def instant(at: int | None) -> Instant | None:
-    """Read what `nanoseconds` wrote."""
-    return None if at is None else Instant.from_timestamp(at, unit="nanosecond")
 
 
 def json(value: Any) -> str:
@@ -146,10 +134,6 @@ def _playbook(playbook: PlaybookVersion) -> Row:
     return (playbook.version, playbook.loaded_at.format_iso(), playbook.rulebook)
 
 
-def _override(override: Override) -> Row:
-    return (nanoseconds(override.ends_at), json(override))
-
-
 _PLAIN: Final[tuple[tuple[str, Statement, Callable[[Any], Row]], ...]] = (
     ("signals", _keep_first(tables.signals, "id", "source", "received_at", "alerts", "body"), _signal),
     ("handled", _HANDLED, _handled),
@@ -188,7 +172,9 @@ _PLAIN: Final[tuple[tuple[str, Statement, Callable[[Any], Row]], ...]] = (
     ("tokens", _keep_last(tables.tokens, "id", "body"), _token),
     ("beats", _keep_last(tables.beats, "name", "body"), _beat),
     ("playbooks", _keep_first(tables.playbooks, "version", "loaded_at", "rulebook"), _playbook),
-    ("overrides", _keep_first(tables.overrides, "ends_at", "body"), _override),
+    ("arrangements", _keep_last(tables.arrangements, "id", "over_at", "body"), rota.arrangement_row),
+    ("imports", _keep_first(tables.imports, "id", "rotation", "created_at", "body"), rota.import_row),
+    ("adoptions", Statement.of(_insert(tables.adoptions, "version", "adopted_at")), rota.adoption_row),
 )
 """What needs no look before it is written: a field of `Change`, the statement for its rows, and how a row is made."""
 
@@ -204,6 +190,7 @@ _HEADLINE: Final = Statement.of(
     .values({name: sa.bindparam(f"new_{name}") for name in ("version", "resolved_at", "next_due_at", "body")})
 )
 _EVENT: Final = Statement.of(_insert(tables.events, "incident", "number", "body"))
+_PAGE: Final = Statement.of(_insert(tables.pages, "incident", "number", "at", "person"))
 
 _ATTEMPT: Final = (
     insert(tables.attempts)
@@ -240,6 +227,7 @@ class _AppendRows:
     """The incident's row, if this opens it."""
     later: Row
     events: list[Row]
+    pages: list[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +261,7 @@ def _append_rows(append: Append) -> _AppendRows:
         (headline.id, number_of(headline.id), version, headline.group_key, *derived[1:]),
         (*derived, headline.id, expected),
         [(headline.id, number, json(event)) for number, event in enumerate(append.events, expected + 1)],
+        list(rota.page_rows(append)),
     )
 
 
@@ -310,6 +299,8 @@ def _write_append(connection: sa.Connection, append: _AppendRows) -> None:
         raise Conflict(f"{append.incident} does not have {append.expected} events")
     if append.events:
         connection.exec_driver_sql(_EVENT.sql, append.events)
+    if append.pages:
+        connection.exec_driver_sql(_PAGE.sql, append.pages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,90 @@
 Frozen once released: it says what the schema was, whatever `store.tables` says today.
 """
 
+import json
+
+import sqlalchemy as sa
+from alembic import op
+from whenever import Instant
+
 revision = "0002"
 down_revision = "0001"
 
 
 def upgrade() -> None:
     """Make the tables that the first schema did not have."""
+    _arrangements()
+    _imports()
+    _adoptions()
+    _pages()
+
+
+def _seq() -> "sa.Column[int]":
+    return sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True)
+
+
+def _arrangements() -> None:
+    """Let what people arrange have an id and an end of its own; the overrides there are move in."""
+    op.create_table(
+        "arrangements",
+        _seq(),
+        sa.Column("id", sa.Text, nullable=False, unique=True),
+        sa.Column("over_at", sa.BigInteger, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+    )
+    op.create_index("arrangements_over", "arrangements", ["over_at"])
+    rows = op.get_bind().execute(sa.text("SELECT seq, ends_at, body FROM overrides ORDER BY seq")).all()
+    for row in rows:
+        body = {"type": "override", **json.loads(row.body), "id": f"OVR-{row.seq:010x}"}
+        op.get_bind().execute(
+            sa.text("INSERT INTO arrangements (id, over_at, body) VALUES (:id, :over_at, :body)"),
+            {"id": body["id"], "over_at": row.ends_at, "body": json.dumps(body, separators=(",", ":"))},
+        )
+    op.drop_table("overrides")
+
+
+def _imports() -> None:
+    op.create_table(
+        "imports",
+        _seq(),
+        sa.Column("id", sa.Text, nullable=False, unique=True),
+        sa.Column("rotation", sa.Text, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+    )
+
+
+def _adoptions() -> None:
+    """Remember when each version came into force; of those there are, when it was first loaded."""
+    table = op.create_table(
+        "adoptions",
+        _seq(),
+        sa.Column("version", sa.Text, nullable=False),
+        sa.Column("adopted_at", sa.BigInteger, nullable=False),
+    )
+    rows = op.get_bind().execute(sa.text("SELECT version, loaded_at FROM playbooks ORDER BY loaded_at")).all()
+    found = [{"version": row.version, "adopted_at": _nanoseconds(row.loaded_at)} for row in rows]
+    op.bulk_insert(table, found)
+
+
+def _pages() -> None:
+    """Take who was paged when out of the timelines there are."""
+    table = op.create_table(
+        "pages",
+        sa.Column("incident", sa.Text, primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("person", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("pages_at", "pages", ["at", "person"])
+    rows = op.get_bind().execute(sa.text("SELECT incident, number, body FROM events WHERE body LIKE '%person_paged%'"))
+    for row in rows.all():
+        event = json.loads(row.body)
+        if event.get("type") == "person_paged":
+            page = {"incident": row.incident, "number": row.number, "person": event["person"]}
+            op.bulk_insert(table, [{**page, "at": _nanoseconds(event["at"])}])
+
+
+def _nanoseconds(text: str) -> int:
+    return Instant.parse_iso(text).timestamp(unit="nanosecond")
