@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 from whenever import Instant
@@ -16,6 +17,7 @@ from tocsin.core.ids import (
     PersonId,
     RoleName,
     RotationId,
+    RunId,
     Severity,
 )
 from tocsin.core.rules import Duty, Method, Rulebook, ShiftEnds
@@ -125,6 +127,68 @@ class RecordMitigation(Command, frozen=True, kw_only=True, tag="record_mitigatio
     what: str
 
 
+class ProposeMitigation(Command, frozen=True, kw_only=True, tag="propose_mitigation"):
+    """Ask for an action of the playbook (M3)."""
+
+    action: str
+    values: Mapping[str, str | int | float | bool | None] = {}
+    before: Mapping[str, str] = {}
+    """The state that was captured for it just now."""
+
+
+class ApproveMitigation(Command, frozen=True, kw_only=True, tag="approve_mitigation"):
+    """Sign what was shown, by its digest (M4)."""
+
+    run: RunId
+    digest: str
+
+
+class RejectMitigation(Command, frozen=True, kw_only=True, tag="reject_mitigation"):
+    """Say no to what waits for approval."""
+
+    run: RunId
+    reason: str = ""
+
+
+class CancelMitigation(Command, frozen=True, kw_only=True, tag="cancel_mitigation"):
+    """Take back what was asked for and has not begun."""
+
+    run: RunId
+    reason: str = ""
+
+
+class DelegateApproval(Command, frozen=True, kw_only=True, tag="delegate_approval"):
+    """Name who approves in the commander's stead; None takes it back."""
+
+    person: PersonId | None
+
+
+class RecordRunStarted(Command, frozen=True, kw_only=True, tag="record_run_started"):
+    """What a runner found right before a run: whether it begins is decided here, once and durably."""
+
+    run: RunId
+    before: Mapping[str, str] = {}
+    problem: str = ""
+    """What keeps it from running: the state cannot be captured, the dry run fails."""
+    remedy: str = ""
+    rehearsed: str = ""
+    samples: tuple[Sample, ...] = ()
+
+
+class RecordRunEnded(Command, frozen=True, kw_only=True, tag="record_run_ended"):
+    """What became of a run."""
+
+    run: RunId
+    outcome: Literal["succeeded", "failed", "unknown"]
+    why: str = ""
+    remedy: str = ""
+    exit_status: int | None = None
+    output: str = ""
+    output_digest: str = ""
+    output_bytes: int = 0
+    after: Mapping[str, str] = {}
+
+
 class RaiseFlag(Command, frozen=True, kw_only=True, tag="raise_flag"):
     """Say that something holds which the playbook escalates for (E1)."""
 
@@ -203,6 +267,13 @@ AnyCommand = (
     | AddComponent
     | PostUpdate
     | RecordMitigation
+    | ProposeMitigation
+    | ApproveMitigation
+    | RejectMitigation
+    | CancelMitigation
+    | DelegateApproval
+    | RecordRunStarted
+    | RecordRunEnded
     | RaiseFlag
     | Escalate
     | ReachMilestone
@@ -253,6 +324,15 @@ class Reason(StrEnum):
     PERSON_MISSING = "person_missing"
     NOT_VERIFIED = "not_verified"
     NOT_COMMANDER = "not_commander"
+    OTHER_COMPONENT = "other_component"
+    TOO_MANY_PROPOSALS = "too_many_proposals"
+    UNKNOWN_RUN = "unknown_run"
+    COMMAND_CHANGED = "command_changed"
+    APPROVAL_EXPIRED = "approval_expired"
+    APPROVAL_USED = "approval_used"
+    RUN_CLOSED = "run_closed"
+    RUN_BEGUN = "run_begun"
+    BUSY = "busy"
 
 
 class Refused(Exception):

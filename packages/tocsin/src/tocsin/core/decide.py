@@ -9,27 +9,34 @@ Deciding twice changes nothing: a command that asks for what is already so yield
 
 from typing import assert_never
 
-from tocsin.core import judgement, paging, reporting
+from tocsin.core import judgement, mitigation, paging, reporting
 from tocsin.core.commands import (
     Acknowledge,
     AddComponent,
     AddNote,
     AnyCommand,
+    ApproveMitigation,
     AssignRole,
     AttachAlerts,
+    CancelMitigation,
     CloseIncident,
     Declare,
     Decline,
+    DelegateApproval,
     Escalate,
     NoticeSpread,
     PostUpdate,
+    ProposeMitigation,
     RaiseFlag,
     ReachMilestone,
     Reason,
     RecordDelivery,
     RecordMeasurement,
     RecordMitigation,
+    RecordRunEnded,
+    RecordRunStarted,
     Refused,
+    RejectMitigation,
     Reopen,
     Resolve,
     SetSeverity,
@@ -92,6 +99,16 @@ def _act(draft: Draft, command: AnyCommand, given: Situation) -> None:  # noqa: 
             reporting.post_update(draft, command, given)
         case RecordMitigation():
             reporting.record_mitigation(draft, command, given)
+        case (
+            ProposeMitigation()
+            | ApproveMitigation()
+            | RejectMitigation()
+            | CancelMitigation()
+            | DelegateApproval()
+            | RecordRunStarted()
+            | RecordRunEnded()
+        ):
+            mitigation.act(draft, command, given)
         case RaiseFlag():
             reporting.raise_flag(draft, command, given)
         case Escalate():

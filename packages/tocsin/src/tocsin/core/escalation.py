@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from tocsin.core import marks as m
 from tocsin.core.commands import Situation
 from tocsin.core.draft import Draft
 from tocsin.core.events import (
@@ -12,15 +11,14 @@ from tocsin.core.events import (
     AudienceTold,
     IncidentClosed,
     LevelRaised,
-    MitigationJudged,
     NobodyOnCall,
     NobodyReachable,
     PersonTold,
 )
 from tocsin.core.ids import INCIDENT_COMMANDER, PersonId, RoleName
 from tocsin.core.incident import Incident
-from tocsin.core.objectives import failing
 from tocsin.core.paging import page, quietest, wanted
+from tocsin.core.proposing import judge
 from tocsin.core.rules import (
     Announce,
     Close,
@@ -63,7 +61,7 @@ def carry_out(draft: Draft, rule: Rule, consequence: Consequence, given: Situati
             draft.add(NobodyReachable(at=given.now, rule=rule.id, clause=rule.clause))
             _page_target(draft, Everybody(), tuple(MethodKind), rule, given)
         case JudgeMitigation():
-            draft.add(_judged(draft.incident, given))
+            judge(draft, given)
         case Close():
             if draft.incident.resolved:  # A milestone told too soon must not silence what is still open.
                 draft.add(IncidentClosed(at=given.now, reason=rule.title))
@@ -177,18 +175,3 @@ def _tell(draft: Draft, target: Target, via: tuple[MethodKind, ...], rule: Rule,
                 reminder=reminder,
             )
         )
-
-
-def _judged(incident: Incident, given: Situation) -> MitigationJudged:
-    """Say whether fewer objectives are missed than before (M5). Figures from before the mitigation prove nothing."""
-    mitigated_at, measured_at = incident.at(m.MITIGATED), incident.measured_at
-    if mitigated_at is None or measured_at is None or measured_at <= mitigated_at or not incident.samples_before:
-        return MitigationJudged(at=given.now, verdict="no_data", before=incident.samples_before)
-    before, after = len(failing(incident.samples_before)), len(failing(incident.samples))
-    verdict = "improved" if after < before else "worse" if after > before else "unchanged"
-    return MitigationJudged(
-        at=given.now,
-        verdict=verdict,  # type: ignore[arg-type]  # mypy widens the literals of a conditional expression.
-        before=incident.samples_before,
-        after=incident.samples,
-    )

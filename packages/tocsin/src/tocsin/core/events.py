@@ -19,6 +19,7 @@ from tocsin.core.ids import (
     PersonId,
     RoleName,
     RuleId,
+    RunId,
 )
 from tocsin.core.ids import Severity as SeverityName
 from tocsin.core.page_events import (
@@ -30,14 +31,30 @@ from tocsin.core.page_events import (
     PersonUnreachable,
 )
 from tocsin.core.rules import Method
+from tocsin.core.run_events import (
+    ApprovalDelegated,
+    MitigationApproved,
+    MitigationEnded,
+    MitigationProposed,
+    MitigationRejected,
+    MitigationStarted,
+    MitigationWithdrawn,
+)
 from tocsin.core.stages import Stage
 
 __all__ = [
     "TOCSIN",
     "Actor",
     "AlertBrief",
+    "ApprovalDelegated",
     "Event",
     "Evidence",
+    "MitigationApproved",
+    "MitigationEnded",
+    "MitigationProposed",
+    "MitigationRejected",
+    "MitigationStarted",
+    "MitigationWithdrawn",
     "PageAttemptFailed",
     "PageDeclined",
     "PageDelivered",
@@ -168,6 +185,11 @@ class MitigationJudged(Event, frozen=True, kw_only=True, tag="mitigation_judged"
     verdict: Literal["improved", "unchanged", "worse", "no_data"]
     before: tuple[Sample, ...] = ()
     after: tuple[Sample, ...] = ()
+    run: RunId | None = None
+    """Which run; None of what somebody did by hand."""
+    what: str = ""
+    cut_short: bool = False
+    """Judged before its time, because the next one began."""
 
 
 class FlagRaised(Event, frozen=True, kw_only=True, tag="flag_raised"):
@@ -303,7 +325,14 @@ AnyEvent = (
     | NoteAdded
     | UpdatePosted
     | MitigationApplied
+    | MitigationProposed
+    | MitigationApproved
+    | MitigationRejected
+    | MitigationWithdrawn
+    | MitigationStarted
+    | MitigationEnded
     | MitigationJudged
+    | ApprovalDelegated
     | FlagRaised
     | MilestoneReached
     | LevelRaised

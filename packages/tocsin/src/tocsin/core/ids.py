@@ -23,6 +23,8 @@ ArrangementId = NewType("ArrangementId", str)
 """``OVR-``, ``SWAP-``, ``AWAY-`` or ``CAL-``: what people arranged beside the playbook."""
 
 ChannelName = NewType("ChannelName", str)
+RunId = NewType("RunId", str)
+"""``R1``: the first thing that somebody asked to have done in an incident. Short enough to say on the phone."""
 RoleName = NewType("RoleName", str)
 Severity = NewType("Severity", str)
 """A severity's name. Its rank is its place in the playbook's list, so another organisation may have three or five."""

@@ -13,11 +13,13 @@ from whenever import Instant
 
 from tocsin.core import marks as m
 from tocsin.core import pages as p
+from tocsin.core import runs as r
 from tocsin.core.events import (
     Acknowledged,
     AlertsAttached,
     AlertsCleared,
     AnyEvent,
+    ApprovalDelegated,
     ComponentAdded,
     DeadlineMissed,
     Evidence,
@@ -29,7 +31,13 @@ from tocsin.core.events import (
     LevelRaised,
     MilestoneReached,
     MitigationApplied,
+    MitigationApproved,
+    MitigationEnded,
     MitigationJudged,
+    MitigationProposed,
+    MitigationRejected,
+    MitigationStarted,
+    MitigationWithdrawn,
     NobodyOnCall,
     NobodyReachable,
     NoteAdded,
@@ -98,6 +106,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     samples: tuple[Sample, ...] = ()
     samples_before: tuple[Sample, ...] = ()
     """What was measured last before the last mitigation (M5)."""
+    runs: r.Runs = r.Runs()
+    """What of the playbook's actions was asked for, approved and done (M3, M4)."""
     window_began_at: Instant | None = None
     measured_at: Instant | None = None
     said: Utterance | None = None
@@ -250,12 +260,32 @@ def _update_posted(incident: Incident, event: UpdatePosted) -> Incident:
 
 
 def _mitigation_applied(incident: Incident, event: MitigationApplied) -> Incident:
-    after = replace(incident, samples_before=incident.samples)
-    return _said(_response(after, event, m.MITIGATED), event, "mitigation", event.what)
+    by_hand = replace(incident.runs, awaiting=None)
+    after = replace(incident, samples_before=incident.samples, runs=by_hand)
+    return _said(_response(_unjudged(after), event, m.MITIGATED), event, "mitigation", event.what)
+
+
+def _unjudged(incident: Incident) -> Incident:
+    """Forget the last judgement: nothing has been said of what was done now."""
+    return replace(incident, marks=m.without(incident.marks, m.JUDGED))
 
 
 def _mitigation_judged(incident: Incident, event: MitigationJudged) -> Incident:
-    return _mark(incident, event, m.JUDGED)
+    after = replace(incident, runs=r.judged(incident.runs, event.run, event.verdict))
+    return _mark(after, event, m.JUDGED)
+
+
+def _run(change: Callable[[r.Runs, Any], r.Runs]) -> Callable[[Incident, Any], Incident]:
+    """Make the evolution of an event that is about a run. A person's part in it is a response (C2)."""
+    return lambda incident, event: _response(replace(incident, runs=change(incident.runs, event)), event)
+
+
+def _mitigation_ended(incident: Incident, event: MitigationEnded) -> Incident:
+    after = replace(incident, runs=r.ended(incident.runs, event))
+    if not r.first_change(incident.runs, event):
+        return after
+    before = incident.runs.by_id[event.run].samples_before or incident.samples
+    return _mark(_unjudged(replace(after, samples_before=before)), event, m.MITIGATED)
 
 
 def _flag_raised(incident: Incident, event: FlagRaised) -> Incident:
@@ -369,6 +399,13 @@ _EVOLUTIONS: Mapping[type, Callable[[Incident, Any], Incident]] = {
     NoteAdded: _note_added,
     UpdatePosted: _update_posted,
     MitigationApplied: _mitigation_applied,
+    MitigationProposed: _run(r.proposed),
+    MitigationApproved: _run(r.approved),
+    MitigationRejected: _run(r.rejected),
+    MitigationWithdrawn: _run(r.withdrawn),
+    MitigationStarted: _run(r.started),
+    MitigationEnded: _mitigation_ended,
+    ApprovalDelegated: _run(r.delegated),
     MitigationJudged: _mitigation_judged,
     FlagRaised: _flag_raised,
     MilestoneReached: _milestone_reached,

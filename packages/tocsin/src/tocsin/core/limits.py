@@ -98,6 +98,27 @@ MATCHER_LENGTH_MAX: Final = 500
 TOKENS_MAX: Final = 1_000
 """Tokens in force: all of them are kept at hand."""
 
+RUNS_REMEMBERED: Final = 64
+"""Actions asked for in one incident that it keeps in mind; the timeline has all of them."""
+
+PROPOSALS_OPEN_MAX: Final = 20
+"""Actions of one incident that may wait for approval at once. Nobody weighs more against each other."""
+
+OUTPUT_IN_TIMELINE_MAX: Final = 8 * 1024
+"""Bytes of an action's output that stand in the timeline: a screenful or two, its beginning and its end."""
+
+RUN_LEASE: Final = TimeDelta(seconds=10)
+"""How long a run belongs to the process that began it, unless that process says again that it lives."""
+
+RUN_LEASE_RENEWED_EVERY: Final = TimeDelta(seconds=3)
+"""Three times within a lease: one late renewal must not look like a death."""
+
+RUNS_PER_STEP: Final = 20
+"""Runs that the runner takes up in one step."""
+
+RUNS_END_WITHIN: Final = TimeDelta(seconds=20)
+"""How long a stopping server waits for what it is doing to the watched system; after that nobody knows its outcome."""
+
 ASKED_AHEAD_MAX: Final = TimeDelta(hours=24 * 366 * 10)
 """How far from now one may ask who is on call: calendars do not go on for ever."""
 

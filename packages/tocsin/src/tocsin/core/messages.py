@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 from whenever import Instant
 
-from tocsin.core.ids import ChannelName, IncidentId, IntentId, PageId, PersonId, Severity
+from tocsin.core.ids import ChannelName, IncidentId, IntentId, PageId, PersonId, RunId, Severity
 from tocsin.core.rules import Method
 
 
@@ -80,3 +80,5 @@ class Intent(msgspec.Struct, frozen=True):
     method: Method
     page: PageId | None = None
     person: PersonId | None = None
+    run: RunId | None = None
+    """What waits for this person's approval: the message carries the link to it."""

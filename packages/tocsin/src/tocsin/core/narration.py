@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tocsin.core import events as e
+from tocsin.core import run_narration
 from tocsin.core.events import AnyEvent, Sample
 from tocsin.core.rules import Rulebook
 
@@ -129,11 +130,6 @@ def _resolved(event: e.IncidentResolved, names: _Names) -> str:
     return f"Resolved by {by} WITHOUT verification: {event.reason}"
 
 
-def _judged(event: e.MitigationJudged, _: _Names) -> str:
-    words = {"no_data": "cannot be judged: no measurement before and after it"}
-    return f"The mitigation: {words.get(event.verdict, event.verdict)}"
-
-
 def _reason(reason: str) -> str:
     return f": {reason}" if reason else ""
 
@@ -154,7 +150,8 @@ _LINES: Mapping[type, Callable[[Any, _Names], str]] = {
     e.NoteAdded: lambda v, n: f"{n.person(v.by.person)}: {v.text}",
     e.UpdatePosted: lambda v, n: f"Update to {n.audience(v.audience)}: {v.text}",
     e.MitigationApplied: lambda v, n: f"{n.person(v.by.person)} mitigated: {v.what}",
-    e.MitigationJudged: _judged,
+    **run_narration.LINES,
+    e.MitigationJudged: lambda v, n: run_narration.judged(v, quantity),
     e.FlagRaised: lambda v, n: f"{n.person(v.by.person)} raised the flag {v.flag}{_reason(v.reason)}",
     e.MilestoneReached: lambda v, n: f"Reached: {v.milestone.replace('_', ' ')}{_reason(v.text)}",
     e.LevelRaised: lambda v, n: f"Escalated to level {v.level}{_reason(v.reason)}",
@@ -185,6 +182,7 @@ _CLAUSES: Mapping[type, str] = {
     e.StageChanged: "K2",
     e.UpdatePosted: "K1",
     e.MitigationApplied: "M1",
+    **run_narration.CLAUSES,
     e.MitigationJudged: "M5",
     e.FlagRaised: "E1",
     e.MilestoneReached: "P1",

@@ -5,6 +5,9 @@ timeline, so the same event can never ask for two different deliveries.
 """
 
 from collections.abc import Iterable
+from itertools import chain
+
+from msgspec.structs import replace
 
 from tocsin.core import events as e
 from tocsin.core.commands import Situation
@@ -14,7 +17,9 @@ from tocsin.core.incident import Incident, evolve
 from tocsin.core.judgement import commander
 from tocsin.core.limits import NOTICE_PATIENCE, PAGE_PATIENCE, TELL_PATIENCE
 from tocsin.core.messages import RANKS, Fact, Intent, Link, Message, MessageKind
+from tocsin.core.mitigation import approvers
 from tocsin.core.narration import figure, narrate, ordinal
+from tocsin.core.paging import quietest
 from tocsin.core.rules import Announcement, Audience, Method, MethodKind, Rulebook
 
 _ANNOUNCED = {
@@ -28,7 +33,20 @@ _ANNOUNCED = {
     e.IncidentResolved: Announcement.RESOLVED,
     e.IncidentReopened: Announcement.REOPENED,
     e.NobodyReachable: Announcement.UNREACHED,
+    e.MitigationApplied: Announcement.MITIGATION,
+    e.MitigationProposed: Announcement.MITIGATION,
+    e.MitigationApproved: Announcement.MITIGATION,
+    e.MitigationRejected: Announcement.MITIGATION,
+    e.MitigationWithdrawn: Announcement.MITIGATION,
+    e.MitigationStarted: Announcement.MITIGATION,
+    e.MitigationEnded: Announcement.MITIGATION,
+    e.MitigationJudged: Announcement.MITIGATION,
+    e.ApprovalDelegated: Announcement.MITIGATION,
 }
+
+
+_OUTPUT_LINES = 12
+"""Lines of an action's output that are said to an audience: its end. The timeline has more of it."""
 
 
 def intents(incident: Incident | None, events: Iterable[AnyEvent], given: Situation) -> tuple[Intent, ...]:
@@ -64,6 +82,8 @@ def _intents(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[
             return _to_audiences(
                 (audience,) if audience else (), incident, event, _headline(incident, event, given), given
             )
+        case e.MitigationProposed() | e.MitigationApproved(complete=False):
+            return chain(_announced(incident, event, given), _asked(incident, event, given))
         case e.UpdatePosted():
             audience = given.rules.audiences.get(event.audience)
             return _to_audiences((audience,) if audience else (), incident, event, event.text, given)
@@ -87,6 +107,24 @@ def _announced(incident: Incident, event: AnyEvent, given: Situation) -> Iterabl
         if what in audience.announces and incident.severity in audience.severities
     )
     return _to_audiences(audiences, incident, event, _headline(incident, event, given), given)
+
+
+def _asked(
+    incident: Incident, event: e.MitigationProposed | e.MitigationApproved, given: Situation
+) -> Iterable[Intent]:
+    """Tell those whose approval is waited for, quietly: they are at work on it."""
+    run = incident.runs.by_id[event.run]
+    text = (
+        f"{run.id}, {run.title}, waits for approval: {run.rendered.shown}\n"
+        f"{run.risk} risk; expected: {run.expects or 'nothing said'}\n"
+        f"tocsin approve {incident.id} {run.id}"
+    )
+    message = _message(MessageKind.NOTICE, incident, f"{_subject(incident)}: {run.id} waits for approval", text, given)
+    for place, person in enumerate(approvers(run, incident, given)):
+        if person != event.by.person:
+            methods = quietest(given.rules.people.get(person))
+            for intent in _to_person(incident, event, methods, person, message):
+                yield replace(intent, id=IntentId(f"{intent.id}.{place}"), run=run.id)
 
 
 def _to_person(
@@ -150,6 +188,9 @@ def _headline(incident: Incident, event: AnyEvent, given: Situation) -> str:
             note = "" if event.verified else f" without verification: {event.reason}"
             first = f"✅ {_subject(incident)} RESOLVED{note}"
             return f"{first}\n{figures}".rstrip()
+        case e.MitigationEnded(output=str() as output) if output.strip():
+            first = f"{_subject(incident)}: {narrate(event, given.rules)}"
+            return f"{first}\n" + "\n".join(output.strip().splitlines()[-_OUTPUT_LINES:])
         case e.NobodyReachable():
             return f"🔕 {_subject(incident)}: NOBODY ANSWERS. Whoever reads this: take it."
         case _:

@@ -37,6 +37,7 @@ from tocsin.core.events import (
 from tocsin.core.incident import Incident
 from tocsin.core.judgement import commander, refuse_ended
 from tocsin.core.limits import NOTE_LENGTH_MAX, REPEAT_WITHIN
+from tocsin.core.proposing import judge
 from tocsin.core.stages import FOLLOWERS, Stage, may_follow
 
 
@@ -175,8 +176,11 @@ def record_mitigation(draft: Draft, command: RecordMitigation, given: Situation)
     """Note what was done; the measurements will say whether it helped (M5)."""
     refuse_ended(draft.incident)
     what = known_text("mitigation", command.what)
-    if not _repeated(draft.incident, command.by, "mitigation", what, given):
-        draft.add(MitigationApplied(at=given.now, by=command.by, what=what))
+    if _repeated(draft.incident, command.by, "mitigation", what, given):
+        return
+    if draft.incident.runs.awaiting:
+        judge(draft, given, cut_short=True)  # Or what is measured from now on would be credited to the wrong one.
+    draft.add(MitigationApplied(at=given.now, by=command.by, what=what))
 
 
 def raise_flag(draft: Draft, command: RaiseFlag, given: Situation) -> None:

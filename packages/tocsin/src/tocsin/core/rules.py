@@ -338,6 +338,16 @@ class WatchPolicy(msgspec.Struct, frozen=True):
     clause: str = "V2"
 
 
+class MitigationPolicy(msgspec.Struct, frozen=True):
+    """How mitigations are approved and judged (M4, M5)."""
+
+    expires_within: TimeDelta = TimeDelta(minutes=15)
+    """How long what was shown may be approved and begun; after that it must be looked at again."""
+    notable: float = 0.1
+    """From which part of its distance to an objective on a figure counts as better or worse."""
+    clause: str = "M4"
+
+
 class GroupPolicy(msgspec.Struct, frozen=True):
     """Which alerts are one incident, and for how long after its resolution."""
 
@@ -379,6 +389,8 @@ class Announcement(StrEnum):
     REOPENED = "reopened"
     UNREACHED = "unreached"
     UPDATE = "update"
+    MITIGATION = "mitigation"
+    """What is asked for, approved, done to the watched system, and whether it helped (M4, M5)."""
 
 
 class Audience(msgspec.Struct, frozen=True):
@@ -448,6 +460,7 @@ class Rulebook(msgspec.Struct, frozen=True):
     actions: Mapping[ActionId, Action] = {}
     """What may be done to the watched system (M2, M3), in the playbook's order."""
     failure_modes: Mapping[FailureModeId, FailureMode] = {}
+    mitigations: MitigationPolicy = MitigationPolicy()
 
     def rank(self, severity: Severity) -> int:
         """Answer the place of a severity, 0 the worst. An unknown one ranks worst: rather a page too many."""
