@@ -15,19 +15,26 @@ from tocsin.core.commands import (
     AddComponent,
     AddNote,
     AnyCommand,
+    ApproveMitigation,
     AssignRole,
     AttachAlerts,
+    CancelMitigation,
     CloseIncident,
     Decline,
+    DelegateApproval,
     Escalate,
     NoticeSpread,
     PostUpdate,
+    ProposeMitigation,
     RaiseFlag,
     ReachMilestone,
     RecordDelivery,
     RecordMeasurement,
     RecordMitigation,
+    RecordRunEnded,
+    RecordRunStarted,
     Refused,
+    RejectMitigation,
     Reopen,
     Resolve,
     SetSeverity,
@@ -37,22 +44,26 @@ from tocsin.core.commands import (
 from tocsin.core.deadlines import next_due_at
 from tocsin.core.decide import decide
 from tocsin.core.events import Actor, AnyEvent, Evidence
-from tocsin.core.ids import ComponentId, IntentId, PersonId, Severity
+from tocsin.core.ids import ComponentId, IntentId, PersonId, RunId, Severity
 from tocsin.core.incident import fold
+from tocsin.core.judgement import commander
 from tocsin.core.notifications import intents
 from tocsin.core.stages import Stage
 from tocsin.engine.handler import headline
 from tocsin.simulate import laws
 from tocsin.store.port import Append
 
-from ..builders import SEV1, SEV2, SEV3, SEV4, Tale, brief, minutes, rulebook, samples
+from ..arms import ACTIONS, BEFORE, armed
+from ..builders import SEV1, SEV2, SEV3, SEV4, Tale, brief, minutes, samples
 
-BOOK = rulebook()
+BOOK = armed()
 SEVERITIES = st.sampled_from([SEV1, SEV2, SEV3, SEV4])
 PEOPLE = st.sampled_from([*sorted(BOOK.people)[:8], "ines-moreau", "aisha-bello", "stranger"]).map(PersonId)
 ACTORS = st.builds(Actor, st.one_of(PEOPLE, st.none()), st.just("test"), st.booleans())
 WORDS = st.sampled_from(["", " ", "looking", "rolled back", "it is back"])
 COMPONENTS = st.sampled_from(sorted(BOOK.components))
+RUNS = st.integers(1, 4).map(lambda number: RunId(f"R{number}"))
+STATES = st.sampled_from([BEFORE, BEFORE | {"revision": "3"}])
 
 COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(Acknowledge, by=ACTORS),
@@ -66,6 +77,13 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(AddComponent, by=ACTORS, component=COMPONENTS),
     st.builds(PostUpdate, by=ACTORS, audience=st.sampled_from(sorted(BOOK.audiences)), text=WORDS),
     st.builds(RecordMitigation, by=ACTORS, what=WORDS),
+    st.builds(ProposeMitigation, by=ACTORS, action=st.sampled_from([one.id for one in ACTIONS]), before=STATES),
+    st.builds(ApproveMitigation, by=ACTORS, run=RUNS, digest=st.just("of something else")),
+    st.builds(RejectMitigation, by=ACTORS, run=RUNS, reason=WORDS),
+    st.builds(CancelMitigation, by=ACTORS, run=RUNS, reason=WORDS),
+    st.builds(DelegateApproval, by=ACTORS, person=st.one_of(PEOPLE, st.none())),
+    st.builds(RecordRunStarted, run=RUNS, before=STATES, problem=st.sampled_from(["", "", "the dry run fails"])),
+    st.builds(RecordRunEnded, run=RUNS, outcome=st.sampled_from(["succeeded", "failed", "unknown"]), after=STATES),
     st.builds(RaiseFlag, by=ACTORS, flag=st.sampled_from(sorted(BOOK.flags)), reason=WORDS),
     st.builds(Escalate, by=ACTORS, level=st.integers(0, 5), reason=WORDS),
     st.builds(ReachMilestone, by=ACTORS, milestone=st.sampled_from(sorted(BOOK.milestones)), text=WORDS),
@@ -84,7 +102,7 @@ class AnyIncident(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tale = Tale()
+        self.tale = Tale(rules=BOOK)
         self.firing = 0
         self.numbers = itertools.count()
 
@@ -152,6 +170,17 @@ class AnyIncident(RuleBasedStateMachine):
             words = {"why": "refused"} if fails else {"receipt": "r"}
             self._do(RecordDelivery(page=page.page, method=method, **words))  # type: ignore[arg-type]
 
+    @rule(by=st.one_of(st.none(), PEOPLE), run=RUNS, begins=st.booleans())
+    def a_run_is_approved(self, by: PersonId | None, run: RunId, begins: bool) -> None:
+        known = self.tale.state.runs.by_id.get(run)
+        leader = commander(self.tale.state, self.tale.given)
+        person = by or (PersonId(leader) if leader else None)
+        if known is None or person is None:
+            return
+        self._do(ApproveMitigation(by=Actor(person, "test"), run=run, digest=known.digest))
+        if begins:
+            self._do(RecordRunStarted(run=run, before=known.before, samples=samples(good=False)))
+
     @rule(place=st.integers(0, 30))
     def a_notice_is_given_up(self, place: int) -> None:
         method = BOOK.people[PersonId("mara-lindqvist")].methods[0]
@@ -180,6 +209,7 @@ class AnyIncident(RuleBasedStateMachine):
             *laws.unanswered_goes_on(after, BOOK),
             *laws.versions_count(after, append),
             *laws.stage_of_watch(after),
+            *laws.runs_are_lawful(state, events, given),
         ]
         assert not broken
 

@@ -8,8 +8,9 @@ from whenever import TimeDelta
 
 from tocsin.core.actions import READS, RUNS, ActionId, FailureModeId, TargetKind, Verb
 from tocsin.core.commands import Reason, Refused
+from tocsin.core.ids import AudienceId
 from tocsin.core.rendering import find, render
-from tocsin.core.rules import Rulebook
+from tocsin.core.rules import Announcement, Rulebook
 from tocsin.playbook.lint import lint
 from tocsin.playbook.load import load, load_rulebook, shipped
 
@@ -242,3 +243,16 @@ def test_all_verbs_are_for_some_target(book: Rulebook) -> None:
     from tocsin.core.actions import ARGUMENTS, CARRIED
 
     assert set(ARGUMENTS) == set(Verb) == set().union(*CARRIED.values())
+
+
+@pytest.mark.clause("M4")
+def test_changes_that_no_audience_hears_of_are_found(broken: Break) -> None:
+    found = lint(load(written(broken, RESTART + CHANGES, "")))
+    (silent,) = [problem for problem in found if problem.check == "unannounced"]
+    assert silent.severity == "warning"
+    assert "mitigation" in silent.remedy
+
+
+@pytest.mark.clause("M4")
+def test_the_incidents_channel_hears_of_every_mitigation(book: Rulebook) -> None:
+    assert Announcement.MITIGATION in book.audiences[AudienceId("incident-channel")].announces

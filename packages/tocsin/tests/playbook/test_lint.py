@@ -38,6 +38,14 @@ MAJOR_ACK = "      acknowledge: {within: 10m, owner: rotation shop}\n"
 
 # file, what is replaced, by what; the check, the line's text, the key.
 BROKEN = {
+    "an approval that outlives the night": (
+        (
+            "playbook.yaml",
+            'watch: {holds_for: 10m, clause: "4"}',
+            'watch: {holds_for: 10m, clause: "4"}\nmitigations: {expires_within: 8h}',
+        ),
+        ("approval-time", "mitigations.expires_within"),
+    ),
     "a severity without an acknowledgment target": (
         ("severities.yaml", MAJOR_ACK, ""),
         ("no-acknowledge-target", "severities[0].targets"),

@@ -79,7 +79,7 @@ def propose_mitigation(draft: Draft, command: ProposeMitigation, given: Situatio
     incident = draft.incident
     refuse_ended(incident)
     action = find(given.rules, command.action)
-    if action.component not in incident.components:
+    if action.component is not None and action.component not in incident.components:
         raise Refused(
             Reason.OTHER_COMPONENT,
             f"{action.id} is done to {action.component}, which is not affected in {incident.id}",

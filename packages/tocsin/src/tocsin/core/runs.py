@@ -89,8 +89,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def component(self) -> ComponentId:
-        """Answer what it is done to."""
-        return self.rendered.component
+        """Answer what it is done to; of an action of no one component, itself."""
+        return self.rendered.component or ComponentId(self.rendered.action)
 
     @property
     def changes(self) -> bool:

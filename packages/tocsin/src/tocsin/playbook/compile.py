@@ -18,6 +18,7 @@ from tocsin.core.rules import (
     LabelRule,
     Level,
     Method,
+    MitigationPolicy,
     Person,
     ReportRule,
     Rule,
@@ -72,6 +73,9 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         grouping=GroupPolicy(about.grouping.by, about.grouping.reopens_within),
         flapping=FlapPolicy(about.flapping.changes, about.flapping.within, about.flapping.quiet_for),
         heartbeats=_heartbeats(playbook),
+        mitigations=MitigationPolicy(
+            about.mitigations.expires_within, about.mitigations.notable, about.mitigations.clause
+        ),
         several_components=escalation.several_components,
         links=about.links,
         bridge_url=about.bridge.url if about.bridge else "",
@@ -219,6 +223,7 @@ def _hastened(book: Rulebook, speed: float) -> Rulebook:
             asks_every=asks_every,
             gap_max=max(book.watch.gap_max / speed, asks_every * 4),
         ),
+        mitigations=replace(book.mitigations, expires_within=book.mitigations.expires_within / speed),
         grouping=replace(book.grouping, reopens_within=book.grouping.reopens_within / speed),
         flapping=replace(book.flapping, within=book.flapping.within / speed, quiet_for=book.flapping.quiet_for / speed),
         heartbeats=beats,

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Iterator
 
+from whenever import TimeDelta
+
 from tocsin.core.actions import (
     ARGUMENTS,
     CARRIED,
@@ -19,6 +21,7 @@ from tocsin.core.actions import (
 from tocsin.core.limits import ACTION_TIME_MAX
 from tocsin.core.outbound import is_web_url
 from tocsin.core.rendering import BadValue, amount, checked
+from tocsin.core.rules import Announcement
 from tocsin.playbook.acting import ActionDoc, namespace_of, parameter
 from tocsin.playbook.document import Playbook
 from tocsin.playbook.lint_references import Place
@@ -268,6 +271,37 @@ def _elsewhere(playbook: Playbook, place: Place, component: str, names: tuple[st
             )
 
 
+_APPROVED_AT_LEAST = TimeDelta(minutes=1)
+_APPROVED_AT_MOST = TimeDelta(hours=4)
+
+
+def approval_time(playbook: Playbook) -> Iterator[Problem]:
+    """Find an approval that nobody can give in time, and one that outlives what it was given for."""
+    expires_within = playbook.about.mitigations.expires_within
+    if not _APPROVED_AT_LEAST <= expires_within <= _APPROVED_AT_MOST:
+        yield playbook.problem(
+            "approval-time",
+            ("playbook.yaml", "mitigations", "expires_within"),
+            f"an approval is good for {spoken(expires_within)}",
+            f"choose from {spoken(_APPROVED_AT_LEAST)}, to read and decide, to {spoken(_APPROVED_AT_MOST)}: "
+            "what was approved yesterday was approved for another state",
+        )
+
+
+def unannounced(playbook: Playbook) -> Iterator[Problem]:
+    """Find changes to the world that no audience hears of."""
+    changing = any(action.changes for _, action in _each(playbook))
+    audiences = playbook.communication.audiences
+    if changing and not any(Announcement.MITIGATION in audience.announces for audience in audiences.values()):
+        yield playbook.problem(
+            "unannounced",
+            ("communication.yaml", "audiences"),
+            "actions change the world and no audience hears of it",
+            'add "mitigation" to what the incident\'s channel announces',
+            "warning",
+        )
+
+
 CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (
     approvals,
     targets,
@@ -276,4 +310,6 @@ CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (
     parameters,
     inverses,
     failures,
+    approval_time,
+    unannounced,
 )

@@ -60,6 +60,15 @@ class FlappingDoc(Doc, frozen=True, kw_only=True):
     clause: Clause = "local"
 
 
+class MitigationsDoc(Doc, frozen=True, kw_only=True):
+    """How long an action that was shown may be approved and begun, and what counts as an improvement after it."""
+
+    expires_within: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(minutes=15))
+    notable: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    """Of an objective missed before and after: by which part of its distance to the bound it must have moved."""
+    clause: Clause = "M4"
+
+
 class AboutDoc(Doc, frozen=True, kw_only=True):
     """``playbook.yaml``: what this playbook is, whose, until when it is fresh, and the settings of the whole."""
 
@@ -81,6 +90,7 @@ class AboutDoc(Doc, frozen=True, kw_only=True):
     watch: WatchDoc
     grouping: GroupingDoc = msgspec.field(default_factory=GroupingDoc)
     flapping: FlappingDoc = msgspec.field(default_factory=FlappingDoc)
+    mitigations: MitigationsDoc = msgspec.field(default_factory=MitigationsDoc)
 
 
 class TargetDoc(Doc, frozen=True, kw_only=True):

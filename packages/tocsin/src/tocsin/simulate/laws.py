@@ -16,10 +16,12 @@ from tocsin.core.deadlines import deadlines
 from tocsin.core.decide import decide
 from tocsin.core.events import AnyEvent
 from tocsin.core.ids import IncidentId
-from tocsin.core.incident import Incident, fold
+from tocsin.core.incident import Incident, evolve, fold
 from tocsin.core.messages import Intent
+from tocsin.core.mitigation import authority_of
 from tocsin.core.objectives import holds
 from tocsin.core.rules import Remind, Rule, Rulebook, RuleKind, SoundAlarm
+from tocsin.core.runs import Run, RunState
 from tocsin.core.stages import Stage
 from tocsin.engine.handler import headline
 from tocsin.store.port import Append
@@ -161,6 +163,29 @@ def nothing_is_overdue(name: str, next_at: Instant | None, now: Instant) -> Iter
     """When all is quiet, nothing that was due is left undone."""
     if next_at is not None and next_at <= now:
         yield f"all is quiet at {now}, but the {name} had something to do at {next_at}"
+
+
+def runs_are_lawful(before: Incident | None, events: Sequence[AnyEvent], given: Situation) -> Iterator[str]:
+    """Nothing that changes the world begins without a valid approval, or twice, or beside another change (M4)."""
+    incident = before
+    for event in events:
+        if isinstance(event, e.MitigationStarted) and incident is not None:
+            run = incident.runs.by_id.get(event.run)
+            if run is None or run.state is not RunState.READY:
+                yield f"{incident.id} {event.run} began and was {run.state.value if run else 'never asked for'}"
+            elif run.changes:
+                yield from _unapproved(run, incident, event.at, given)
+                others = [each.id for each in incident.runs.by_id.values() if each.holds == run.holds and each != run]
+                yield from (f"{incident.id} {run.id} began while {other} was under way" for other in others)
+        incident = evolve(incident, event)
+
+
+def _unapproved(run: Run, incident: Incident, at: Instant, given: Situation) -> Iterator[str]:
+    signed = {each.person: authority_of(each.person, run, incident, given) for each in run.approvals}
+    if at >= run.expires_at:
+        yield f"{incident.id} {run.id} began after its approval had ended"
+    if len(signed) < max(run.needs, 1) or not set(signed.values()) & {"commander", "delegate"}:
+        yield f"{incident.id} {run.id} began on the approval of {signed or 'nobody'}"
 
 
 def stage_of_watch(incident: Incident) -> Iterator[str]:
