@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from whenever import Instant, TimeDelta
 
+from tocsin.core.arrangements import NOTHING
 from tocsin.core.commands import (
     Acknowledge,
     AnyCommand,
@@ -24,8 +25,8 @@ from tocsin.core.events import Actor, AlertBrief, AnyEvent, Evidence, Sample
 from tocsin.core.ids import AlertFingerprint, ComponentId, IncidentId, PersonId, RotationId, Severity
 from tocsin.core.incident import Incident, fold
 from tocsin.core.objectives import health_objective, sample
-from tocsin.core.oncall import duty
-from tocsin.core.rules import Rulebook
+from tocsin.core.oncall import duty, shift_ends
+from tocsin.core.rules import Duty, Rulebook, ShiftEnds
 from tocsin.core.stages import Stage
 from tocsin.playbook.load import load_rulebook, shipped
 
@@ -80,6 +81,8 @@ class Tale:
         self.incident: Incident | None = None
         self.events: list[AnyEvent] = []
         self.nobody_on_call = False
+        self.arranged = NOTHING
+        self._known_ends: tuple[Instant, ShiftEnds] = (Instant.MIN, {})
 
     @property
     def state(self) -> Incident:
@@ -88,8 +91,17 @@ class Tale:
 
     @property
     def given(self) -> Situation:
-        on_call = {} if self.nobody_on_call else duty(self.rules.rotations, self.now)
-        return Situation(self.now, self.rules, on_call)
+        if self.nobody_on_call:
+            return Situation(self.now, self.rules, {})
+        on_call = duty(self.rules.rotations, self.now, self.arranged)
+        return Situation(self.now, self.rules, on_call, self._ends(on_call))
+
+    def _ends(self, on_call: Duty) -> ShiftEnds:
+        known_at, ends = self._known_ends
+        if known_at != self.now:
+            ends = shift_ends(self.rules.rotations, on_call, self.now, self.arranged)
+            self._known_ends = self.now, ends
+        return ends
 
     @property
     def primary(self) -> PersonId:

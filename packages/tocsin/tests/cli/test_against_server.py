@@ -48,6 +48,7 @@ ACTS = (
     ("mitigation", "rollout undo"),
     ("flag", "vendor", "--reason", "their outage"),
     ("escalate", "4", "--reason", "needs a decision"),
+    ("relieve", "ines-moreau", "--ladder", "--reason", "she is ill"),
     ("resolve", "--override", "checked by hand", "--by", "ines-moreau"),
     ("milestone", "postmortem_drafted", "--text", "https://wiki.example.org/pm/1"),
     ("reopen", "--reason", "errors again"),

@@ -14,6 +14,8 @@ PROMISED = (
         "serve",
         "declare",
         "ack",
+        "decline",
+        "relieve",
         "list",
         "show",
         "note",

@@ -35,6 +35,7 @@ from tocsin.core.commands import (
     RecordRunStarted,
     Refused,
     RejectMitigation,
+    Relieve,
     Reopen,
     Resolve,
     SetSeverity,
@@ -68,6 +69,13 @@ STATES = st.sampled_from([BEFORE, BEFORE | {"revision": "3"}])
 COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(Acknowledge, by=ACTORS),
     st.builds(Decline, by=ACTORS),
+    st.builds(
+        Relieve,
+        by=ACTORS,
+        person=st.one_of(st.none(), PEOPLE),
+        successor=st.one_of(st.none(), PEOPLE),
+        asks_ladder=st.booleans(),
+    ),
     st.builds(SetSeverity, by=ACTORS, severity=SEVERITIES, reason=WORDS),
     st.builds(SetStage, by=ACTORS, stage=st.sampled_from(Stage)),
     st.builds(

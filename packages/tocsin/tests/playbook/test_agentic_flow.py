@@ -11,9 +11,12 @@ from tocsin.core.rules import (
     Clockwork,
     Close,
     ComponentOwner,
+    EmergencyContact,
     InRole,
     JudgeMitigation,
+    LevelAbove,
     MethodKind,
+    NextOnLadder,
     OnRotation,
     Page,
     RaiseLevel,
@@ -508,9 +511,23 @@ def test_nobody_reachable_is_an_alarm_of_its_own_until_somebody_acknowledges(
     book: Rulebook, severity: str, after: str, within: TimeDelta
 ) -> None:
     alarm = row(book, f"{severity.lower()}.alarm")
-    assert (alarm.after, alarm.within, alarm.then) == (f"rule.{severity.lower()}.{after}", within, (SoundAlarm(),))
+    beyond = () if severity == "SEV3" else (Page(LevelAbove()), Page(EmergencyContact()))
+    assert (alarm.after, alarm.within) == (f"rule.{severity.lower()}.{after}", within)
+    assert alarm.then == (SoundAlarm(), *beyond)
     assert alarm.every is not None
     assert set(alarm.ends) == {"acknowledged", "resolved"}
+
+
+@pytest.mark.clause("C2")
+@pytest.mark.parametrize("severity", ["SEV1", "SEV2"])
+def test_without_a_first_response_the_acknowledger_is_paged_again_and_then_the_next_person(
+    book: Rulebook, severity: str
+) -> None:
+    first = row(book, f"{severity.lower()}.first-response")
+    then = row(book, f"{severity.lower()}.still-no-response")
+    assert first.then == (Page(InRole(RoleName("incident_commander")), again=True),)
+    assert (then.after, then.within) == (f"rule.{severity.lower()}.first-response", minutes(5))
+    assert (then.until, then.then) == (("responded", "answered"), (Page(NextOnLadder()),))
 
 
 @pytest.mark.clause("E1", "E2")
@@ -650,7 +667,9 @@ def test_it_works_without_any_provider(book: Rulebook) -> None:
     assert {method.channel for person in book.people.values() for method in person.methods} == {"console"}
     assert {audience.channel for audience in book.audiences.values()} == {"console"}
     assert all(person.methods for person in book.people.values())
-    assert len(book.people) == 20
+    assert len(book.people) == 21
+    assert book.emergency == "emergency-contact"
+    assert not any("emergency-contact" in rotation.people for rotation in book.rotations.values())
 
 
 def test_sixty_times_faster_divides_the_durations_and_keeps_the_calendar(book: Rulebook, fast_book: Rulebook) -> None:

@@ -102,6 +102,22 @@ BROKEN = {
         ("people.yaml", "    name: Rosa\n", "    name: Rosa\n    notify: [{by: [email]}]\n"),
         ("never-rings", "people.rosa.notify"),
     ),
+    "an alarm that asks an emergency contact who is not there": (
+        ("escalation.yaml", "again_every: 20m, clause", "again_every: 20m, do: [page emergency contact], clause"),
+        ("no-emergency-contact", "ladders.MAJOR.alarm.do"),
+    ),
+    "an emergency contact without any address": (
+        ("escalation.yaml", "contacts:\n", 'emergency: {name: Desk, clause: "3"}\ncontacts:\n'),
+        ("no-emergency-contact", "emergency"),
+    ),
+    "an emergency contact with an address that cannot be right": (
+        (
+            "escalation.yaml",
+            "contacts:\n",
+            'emergency: {name: Desk, methods: [{kind: phone, address: "12"}], clause: "3"}\ncontacts:\n',
+        ),
+        ("bad-address", "emergency.methods[0].address"),
+    ),
     "quiet hours that silence the worst": (
         (
             "people.yaml",

@@ -118,6 +118,7 @@ ACTS: list[tuple[str, dict[str, Any], str]] = [
     ("mitigation", {"what": "rolled back"}, "mitigation_applied"),
     ("flag", {"flag": "vendor", "reason": "their ticket 7"}, "flag_raised"),
     ("escalate", {"level": 3, "reason": "we need more hands"}, "level_raised"),
+    ("relieve", {"asks_ladder": True, "reason": "end of my night"}, "responder_relieved"),
     ("resolve", {"override_reason": "a false alarm"}, "incident_resolved"),
     ("milestone", {"milestone": "postmortem_draft"}, "milestone_reached"),
     ("reopen", {"reason": "it came back"}, "incident_reopened"),

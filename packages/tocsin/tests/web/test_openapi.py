@@ -40,6 +40,7 @@ CONTRACT = {
                 *(
                     "acknowledge",
                     "decline",
+                    "relieve",
                     "severity",
                     "stage",
                     "note",
@@ -103,6 +104,7 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
     acts: list[tuple[str, Any]] = [
         ("acknowledge", {}),
         ("decline", {"reason": "on a plane"}),
+        ("relieve", {"asks_ladder": True, "reason": "end of my night"}),
         ("severity", {"severity": "SEV2", "reason": "it is less"}),
         ("stage", {"stage": "monitoring"}),
         ("note", {"text": "seen"}),

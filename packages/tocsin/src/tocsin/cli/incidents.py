@@ -48,6 +48,48 @@ def acknowledge(incident: str, by: str | None) -> None:
 
 @click.command()
 @_incident
+@_reason
+@_by
+@talks
+def decline(incident: str, reason: str | None, by: str | None) -> None:
+    """Say that you cannot take it: whoever is next is asked at once (E4).
+
+    \b
+    tocsin decline INC-42 --reason "on a plane until six"
+    """
+    _act(incident, "decline", reason=reason, by=by)
+
+
+@click.command()
+@_incident
+@click.argument("person", required=False)
+@click.option("--to", "successor", metavar="PERSON", help="Who carries on; asked first, unless at work on it already.")
+@click.option("--ladder", "asks_ladder", is_flag=True, default=None, help="If nobody does, ask from the beginning.")
+@_reason
+@_by
+@talks
+def relieve(
+    incident: str,
+    person: str | None,
+    successor: str | None,
+    asks_ladder: bool | None,
+    reason: str | None,
+    by: str | None,
+) -> None:
+    """Let a responder go, yourself if you name nobody (R4).
+
+    Whoever leads stays in charge until another has answered.
+
+    \b
+    tocsin relieve INC-42 --to mara-lindqvist --reason "end of my night"
+    tocsin relieve INC-42 lucas-ferreira
+    """
+    body = {"person": person, "successor": successor, "asks_ladder": asks_ladder, "reason": reason}
+    _act(incident, "relieve", **body, by=by)
+
+
+@click.command()
+@_incident
 @click.argument("text")
 @_by
 @talks

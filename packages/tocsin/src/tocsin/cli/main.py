@@ -16,6 +16,8 @@ _COMMANDS: Final = {
     "list": "show:list_incidents",
     "show": "show:show",
     "ack": "incidents:acknowledge",
+    "decline": "incidents:decline",
+    "relieve": "incidents:relieve",
     "note": "incidents:note",
     "stage": "incidents:stage",
     "severity": "incidents:severity",

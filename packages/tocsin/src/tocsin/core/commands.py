@@ -81,6 +81,18 @@ class Decline(Command, frozen=True, kw_only=True, tag="decline"):
     reason: str = ""
 
 
+class Relieve(Command, frozen=True, kw_only=True, tag="relieve"):
+    """Let a responder go; somebody carries on, or is asked to (R4)."""
+
+    person: PersonId | None = None
+    """Who is let go; else whoever says so."""
+    successor: PersonId | None = None
+    """Who carries on; else whoever is at work on it already."""
+    reason: str = ""
+    asks_ladder: bool = False
+    """If nobody carries on, let the ladder ask again."""
+
+
 class SetSeverity(Command, frozen=True, kw_only=True, tag="set_severity"):
     """Raise or lower the severity by a person's judgement (C5). Lowering needs a reason."""
 
@@ -260,6 +272,7 @@ AnyCommand = (
     | NoticeSpread
     | Acknowledge
     | Decline
+    | Relieve
     | SetSeverity
     | SetStage
     | AssignRole
@@ -333,6 +346,7 @@ class Reason(StrEnum):
     RUN_CLOSED = "run_closed"
     RUN_BEGUN = "run_begun"
     BUSY = "busy"
+    LAST_IN_CHARGE = "last_in_charge"
 
 
 class Refused(Exception):

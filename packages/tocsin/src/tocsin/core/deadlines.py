@@ -9,7 +9,7 @@ import msgspec
 from whenever import Instant, TimeDelta
 
 from tocsin.core import marks as m
-from tocsin.core.ids import PageId, RuleId
+from tocsin.core.ids import PageId, PersonId, RuleId
 from tocsin.core.incident import Incident
 from tocsin.core.pages import OpenPage
 from tocsin.core.rules import Rule, Rulebook, RuleKind
@@ -25,6 +25,8 @@ class Deadline(msgspec.Struct, frozen=True):
     """From when the allowance counts."""
     page: PageId | None = None
     """Set if it is the next step of a page that has no answer."""
+    shift_of: PersonId | None = None
+    """Set if it is the end of the shift of whoever has the incident in hand."""
 
 
 def deadlines(rules: Rulebook, incident: Incident) -> tuple[Deadline, ...]:
@@ -37,6 +39,8 @@ def deadlines(rules: Rulebook, incident: Incident) -> tuple[Deadline, ...]:
     laid = [lay(rules, rule, incident) for rule in rows if rule.after in marks]
     if incident.pages:
         laid += [_step(rules, incident, page) for page in incident.pages.values() if page.next_at]
+    if incident.shifts:
+        laid.append(_shift_end(rules, incident))
     return tuple(sorted((deadline for deadline in laid if deadline), key=_by_time))
 
 
@@ -62,6 +66,27 @@ def _step(rules: Rulebook, incident: Incident, page: OpenPage) -> Deadline:
     return Deadline(row, page.next_at, page.last_at, page.page)
 
 
+def _shift_end(rules: Rulebook, incident: Incident) -> Deadline | None:
+    """Answer when the acknowledgment of whoever leads runs out, if it does (E4, O3)."""
+    policy, leader = rules.relief, rules.leader(incident.roles)
+    until = incident.shifts.get(leader) if leader else None
+    if policy is None or leader is None or until is None or incident.resolved:
+        return None
+    if incident.severity not in policy.severities:
+        return None
+    known = rules.people.get(leader)
+    row = Rule(
+        id=RuleId(f"shift.{leader}"),
+        clause=policy.clause,
+        title=f"The shift of {known.name if known else leader} ends; somebody else takes over",
+        severity=incident.severity,
+        kind=RuleKind.STEP,
+        after=m.ACKNOWLEDGED,
+        within=TimeDelta.ZERO,
+    )
+    return Deadline(row, until, until, shift_of=leader)
+
+
 def _by_time(deadline: Deadline) -> tuple[Instant, str]:
     return deadline.due_at, deadline.rule.id
 
@@ -71,11 +96,11 @@ def lay(rules: Rulebook, rule: Rule, incident: Incident) -> Deadline | None:
     began = incident.marks.get(rule.after)
     if began is None or _latest(incident, rule.ends, began.last) is not None:
         return None
-    start = began.last
-    if rule.after.startswith("rule.") and start < incident.severity_since:
+    start, anew_at = began.last, _anew_at(rule, incident)
+    if rule.after.startswith("rule.") and start < anew_at:
         return None  # A rung from before it was reopened or changed its severity; the ladder has begun anew since.
     # An incident that grew worse owes what the worse severity asks, but from the moment at which it grew worse.
-    since = max(start, incident.severity_since)
+    since = max(start, anew_at)
     met_at = _latest(incident, rule.until, start)
     answered_at = incident.at(m.ruled(rule.id))
     if rule.every is None:
@@ -83,6 +108,14 @@ def lay(rules: Rulebook, rule: Rule, incident: Incident) -> Deadline | None:
             return None
         return Deadline(rule, _due_at(rules, rule, incident, since), since)
     return Deadline(rule, _next_round(rules, rule, incident, since, met_at, answered_at), since)
+
+
+def _anew_at(rule: Rule, incident: Incident) -> Instant:
+    """Answer from when a row counts at the earliest. What asks for an acknowledgment begins anew when none is left."""
+    asked_since = incident.asked_since
+    if asked_since is None or not (m.ACKNOWLEDGED in rule.until or m.ACKNOWLEDGED in rule.ends):
+        return incident.severity_since
+    return max(incident.severity_since, asked_since)
 
 
 def met_at(rule: Rule, incident: Incident) -> Instant | None:

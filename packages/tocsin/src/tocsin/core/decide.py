@@ -9,7 +9,7 @@ Deciding twice changes nothing: a command that asks for what is already so yield
 
 from typing import assert_never
 
-from tocsin.core import judgement, mitigation, paging, reporting
+from tocsin.core import judgement, mitigation, paging, relief, reporting
 from tocsin.core.commands import (
     Acknowledge,
     AddComponent,
@@ -37,6 +37,7 @@ from tocsin.core.commands import (
     RecordRunStarted,
     Refused,
     RejectMitigation,
+    Relieve,
     Reopen,
     Resolve,
     SetSeverity,
@@ -87,6 +88,8 @@ def _act(draft: Draft, command: AnyCommand, given: Situation) -> None:  # noqa: 
             reporting.acknowledge(draft, command, given)
         case Decline():
             reporting.decline(draft, command, given)
+        case Relieve():
+            relief.relieve(draft, command, given)
         case SetStage():
             reporting.set_stage(draft, command, given)
         case AssignRole():
@@ -163,6 +166,9 @@ def _answer(draft: Draft, deadline: Deadline, given: Situation) -> None:
     rule = deadline.rule
     if deadline.page is not None:
         paging.step(draft, deadline.page, given)
+        return
+    if deadline.shift_of is not None:
+        relief.shift_ends(draft, deadline.shift_of, given)
         return
     if rule.kind is RuleKind.STEP:
         draft.add(StepTaken(at=given.now, rule=rule.id, clause=rule.clause, due_at=deadline.due_at))

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import assert_never
 
+from whenever import Instant
+
 from tocsin.core.commands import Situation
 from tocsin.core.draft import Draft
 from tocsin.core.events import (
@@ -24,11 +26,14 @@ from tocsin.core.rules import (
     Close,
     ComponentOwner,
     Consequence,
+    EmergencyContact,
     Everybody,
     InRole,
     JudgeMitigation,
     Level,
+    LevelAbove,
     MethodKind,
+    NextOnLadder,
     OnRotation,
     Page,
     RaiseLevel,
@@ -45,8 +50,8 @@ from tocsin.core.rules import (
 def carry_out(draft: Draft, rule: Rule, consequence: Consequence, given: Situation) -> None:
     """Add the events that follow from one consequence of a row that came due."""
     match consequence:
-        case Page(target, via):
-            _page_target(draft, target, via, rule, given)
+        case Page(target, via, again):
+            _page_target(draft, target, via, rule, given, again=again)
         case Tell(target, via):
             _tell(draft, target, via, rule, rule.title, given)
         case Remind() if _left_to_the_ladder(draft.incident, given):
@@ -120,8 +125,24 @@ def _people(target: Target, incident: Incident, given: Situation) -> Iterable[Pe
         case Everybody():
             ladder = given.rules.ladder.get(incident.severity, ())
             return (person for rung in ladder for person in _people(rung, incident, given))
+        case NextOnLadder():
+            return _next_on_ladder(incident, given)
+        case LevelAbove():
+            above = (level for level in given.rules.levels if level.number > incident.level)
+            nearest = min(above, key=lambda level: level.number, default=None)
+            return _people(nearest.target, incident, given) if nearest else ()
+        case EmergencyContact():
+            return () if given.rules.emergency is None else (given.rules.emergency,)
         case _:
             assert_never(target)
+
+
+def _next_on_ladder(incident: Incident, given: Situation) -> tuple[PersonId, ...]:
+    """Answer one person: somebody who was not asked yet, else whoever was asked longest ago; those who cannot, last."""
+    asked_at = {page.person: page.paged_at for page in incident.pages.values()}
+    free = (person for person in people(Everybody(), incident, given) if person not in incident.responders)
+    ranked = sorted(free, key=lambda person: (person in incident.declined, asked_at.get(person, Instant.MIN)))
+    return tuple(ranked[:1])
 
 
 def _in_role(role: RoleName, incident: Incident) -> tuple[PersonId, ...]:
@@ -145,15 +166,39 @@ def describe(target: Target) -> str:
             return "component owner"
         case Everybody():
             return "everybody on the ladder"
+        case NextOnLadder():
+            return "next on the ladder"
+        case LevelAbove():
+            return "the level above"
+        case EmergencyContact():
+            return "the emergency contact"
         case _:
             assert_never(target)
 
 
-def _page_target(draft: Draft, target: Target, via: tuple[MethodKind, ...], rule: Rule, given: Situation) -> None:
+def _page_target(
+    draft: Draft, target: Target, via: tuple[MethodKind, ...], rule: Rule, given: Situation, *, again: bool = False
+) -> None:
     asked = people(target, draft.incident, given)
-    if not asked:
-        draft.add(NobodyOnCall(at=given.now, rule=rule.id, target=describe(target), clause=rule.clause))
-    page(draft, asked, via, rule, rule.title, given, rule.clause)
+    if SoundAlarm() not in rule.then:  # An alarm asks even those who cannot: there is nobody else.
+        asked = _able(draft, asked, target, rule, given)
+    elif not asked and not isinstance(target, LevelAbove):  # Above the highest level there is none: no news.
+        _nobody(draft, rule, describe(target), given)
+    page(draft, asked, via, rule, rule.title, given, rule.clause, again=again)
+
+
+def _able(
+    draft: Draft, asked: tuple[PersonId, ...], target: Target, rule: Rule, given: Situation
+) -> tuple[PersonId, ...]:
+    """Answer those who have not said that they cannot. Where nobody is left, there is no answer to wait for."""
+    able = tuple(person for person in asked if person not in draft.incident.declined)
+    if not able:
+        _nobody(draft, rule, f"{describe(target)}, who cannot take it" if asked else describe(target), given)
+    return able
+
+
+def _nobody(draft: Draft, rule: Rule, target: str, given: Situation) -> None:
+    draft.add(NobodyOnCall(at=given.now, rule=rule.id, target=target, clause=rule.clause))
 
 
 def _tell(draft: Draft, target: Target, via: tuple[MethodKind, ...], rule: Rule, text: str, given: Situation) -> None:

@@ -30,6 +30,7 @@ from tocsin.core.page_events import (
     PersonPaged,
     PersonUnreachable,
 )
+from tocsin.core.relief_events import AcknowledgmentExtended, ReliefAsked, ResponderRelieved
 from tocsin.core.rules import Method
 from tocsin.core.run_events import (
     ApprovalDelegated,
@@ -44,6 +45,7 @@ from tocsin.core.stages import Stage
 
 __all__ = [
     "TOCSIN",
+    "AcknowledgmentExtended",
     "Actor",
     "AlertBrief",
     "ApprovalDelegated",
@@ -61,6 +63,8 @@ __all__ = [
     "PageRepeated",
     "PersonPaged",
     "PersonUnreachable",
+    "ReliefAsked",
+    "ResponderRelieved",
     "Sample",
     "Verdict",
 ]
@@ -148,6 +152,8 @@ class Acknowledged(Event, frozen=True, kw_only=True, tag="acknowledged"):
 
     takes_command: bool = True
     """Whether the incident is in hand with that; else only this person's own page has its answer."""
+    until: Instant | None = None
+    """The end of this person's shift, as it was known then; None if they have none."""
 
 
 class RoleAssigned(Event, frozen=True, kw_only=True, tag="role_assigned"):
@@ -321,6 +327,9 @@ AnyEvent = (
     | SpreadNoticed
     | StageChanged
     | Acknowledged
+    | ReliefAsked
+    | ResponderRelieved
+    | AcknowledgmentExtended
     | RoleAssigned
     | NoteAdded
     | UpdatePosted

@@ -16,6 +16,7 @@ from tocsin.core import pages as p
 from tocsin.core import runs as r
 from tocsin.core.events import (
     Acknowledged,
+    AcknowledgmentExtended,
     AlertsAttached,
     AlertsCleared,
     AnyEvent,
@@ -49,6 +50,8 @@ from tocsin.core.events import (
     PageRepeated,
     PersonPaged,
     PersonUnreachable,
+    ReliefAsked,
+    ResponderRelieved,
     RoleAssigned,
     Sample,
     SeverityLowered,
@@ -98,6 +101,12 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """How many of its alerts fire, by severity."""
     responders: tuple[PersonId, ...] = ()
     """Who acknowledged, first one first."""
+    shifts: Mapping[PersonId, Instant] = {}
+    """Until when the acknowledgments of those are good whose shift ends."""
+    leaving: tuple[PersonId, ...] = ()
+    """Who is to be relieved, and stays until somebody else has answered."""
+    asked_since: Instant | None = None
+    """When the ladder began anew because the last one in charge was let go."""
     roles: Mapping[RoleName, PersonId] = {}
     pages: Pages = {}
     declined: tuple[PersonId, ...] = ()
@@ -238,12 +247,39 @@ def _acknowledged(incident: Incident, event: Acknowledged) -> Incident:
     if event.takes_command:
         waiting = p.in_hand(waiting)
     responders = incident.responders if person in incident.responders else (*incident.responders, person)
+    shifts = {**incident.shifts, person: event.until} if event.until else incident.shifts
     declined = tuple(each for each in incident.declined if each != person)
-    after = replace(incident, responders=responders, declined=declined, pages=waiting)
+    after = replace(incident, responders=responders, declined=declined, pages=waiting, shifts=shifts)
     if not event.takes_command:
         return after
     # The first one to take it in hand counts: another who joins later does not start the response's time again (C2).
     return _mark(after, event, m.ANSWERED) if after.acknowledged else _mark(after, event, m.ACKNOWLEDGED, m.ANSWERED)
+
+
+def _relief_asked(incident: Incident, event: ReliefAsked) -> Incident:
+    shifts = {person: at for person, at in incident.shifts.items() if person != event.person}
+    return _mark(replace(incident, shifts=shifts, leaving=(*incident.leaving, event.person)), event, m.RELIEF_ASKED)
+
+
+def _responder_relieved(incident: Incident, event: ResponderRelieved) -> Incident:
+    gone = event.person
+    after = replace(
+        incident,
+        responders=tuple(person for person in incident.responders if person != gone),
+        leaving=tuple(person for person in incident.leaving if person != gone),
+        shifts={person: at for person, at in incident.shifts.items() if person != gone},
+        roles={role: person for role, person in incident.roles.items() if person != gone},
+        pages={key: page for key, page in incident.pages.items() if page.person != gone},
+    )
+    if not event.asks_again:
+        return after
+    # Nobody has it in hand: what asked for that asks again, and from now on.
+    return replace(after, marks=m.without(after.marks, m.ACKNOWLEDGED, m.RESPONDED), asked_since=event.at)
+
+
+def _acknowledgment_extended(incident: Incident, event: AcknowledgmentExtended) -> Incident:
+    shifts = {person: at for person, at in incident.shifts.items() if person != event.person}
+    return replace(incident, shifts=shifts | {event.person: event.until} if event.until else shifts)
 
 
 def _role_assigned(incident: Incident, event: RoleAssigned) -> Incident:
@@ -374,6 +410,8 @@ def _incident_reopened(incident: Incident, event: IncidentReopened) -> Incident:
         stage=Stage.INVESTIGATING,
         severity_since=event.at,
         responders=(),  # Whoever slept well since must be asked again.
+        shifts={},
+        leaving=(),
         declined=(),
         level=0,
         window_began_at=None,
@@ -395,6 +433,9 @@ _EVOLUTIONS: Mapping[type, Callable[[Incident, Any], Incident]] = {
     SpreadNoticed: _spread_noticed,
     StageChanged: _stage_changed,
     Acknowledged: _acknowledged,
+    ReliefAsked: _relief_asked,
+    ResponderRelieved: _responder_relieved,
+    AcknowledgmentExtended: _acknowledgment_extended,
     RoleAssigned: _role_assigned,
     NoteAdded: _note_added,
     UpdatePosted: _update_posted,

@@ -23,6 +23,8 @@ ACKNOWLEDGED: Final = MarkName("acknowledged")
 """Somebody who can take command said: I am on it."""
 ANSWERED: Final = MarkName("answered")
 """Somebody who can take command answered a page, be it the first to do so or not."""
+RELIEF_ASKED: Final = MarkName("relief_asked")
+"""Whoever has it in hand is to be relieved, and stays in charge until another has answered."""
 RESPONDED: Final = MarkName("responded")
 """The first act of a responder after the acknowledgment (C2)."""
 UPDATED: Final = MarkName("updated")
@@ -48,6 +50,7 @@ SINGLE: Final = frozenset(
         OPENED,
         ACKNOWLEDGED,
         ANSWERED,
+        RELIEF_ASKED,
         RESPONDED,
         UPDATED,
         IMPROVED,

@@ -99,6 +99,25 @@ def _acknowledged(event: e.Acknowledged, names: _Names) -> str:
     return f"Acknowledged by {names.person(event.by.person)}{rest}"
 
 
+def _relief_asked(event: e.ReliefAsked, names: _Names) -> str:
+    person = names.person(event.person)
+    follows = f"{names.person(event.successor)} is asked" if event.successor else "nobody is there to be asked"
+    return f"{person} is to be relieved ({event.reason}): {follows}; {person} stays in charge until somebody answers"
+
+
+def _relieved(event: e.ResponderRelieved, names: _Names) -> str:
+    why = f" ({event.reason})" if event.reason else ""
+    if event.asks_again:
+        return f"{names.person(event.person)} was let go{why}; nobody has it in hand, and the ladder asks again"
+    follows = f"; {names.person(event.successor)} carries on" if event.successor else ""
+    return f"{names.person(event.person)} was relieved{why}{follows}"
+
+
+def _extended(event: e.AcknowledgmentExtended, names: _Names) -> str:
+    until = f" until {event.until.format_iso()[:16].replace('T', ' ')} UTC" if event.until else ""
+    return f"{names.person(event.person)} is still on call{until}, and in charge"
+
+
 def _assigned(event: e.RoleAssigned, names: _Names) -> str:
     role = event.role.replace("_", " ")
     before = f", taking over from {names.person(event.before)}" if event.before else ""
@@ -146,6 +165,9 @@ _LINES: Mapping[type, Callable[[Any, _Names], str]] = {
     e.SpreadNoticed: lambda v, n: "Several components in trouble: " + ", ".join(map(n.component, v.components)),
     e.StageChanged: lambda v, n: f"{n.person(v.by.person)} moved it from {v.before.value} to {v.after.value}",
     e.Acknowledged: _acknowledged,
+    e.ReliefAsked: _relief_asked,
+    e.ResponderRelieved: _relieved,
+    e.AcknowledgmentExtended: _extended,
     e.RoleAssigned: _assigned,
     e.NoteAdded: lambda v, n: f"{n.person(v.by.person)}: {v.text}",
     e.UpdatePosted: lambda v, n: f"Update to {n.audience(v.audience)}: {v.text}",

@@ -34,10 +34,12 @@ def page(
     reason: str,
     given: Situation,
     clause: str,
+    *,
+    again: bool = False,
 ) -> None:
-    """Page people who are not at work on it yet."""
+    """Page people who are not at work on it yet; ``again`` those too, for they may have fallen asleep."""
     for person in asked:
-        if person in draft.incident.responders or _just_paged(draft.incident, person, given):
+        if (person in draft.incident.responders and not again) or _just_paged(draft.incident, person, given):
             continue  # Already at work, or already ringing for another reason of the same moment.
         _page_one(draft, person, via, rule, reason, given, clause)
 

@@ -34,10 +34,12 @@ from tocsin.core.events import (
     StageChanged,
     UpdatePosted,
 )
+from tocsin.core.ids import PersonId
 from tocsin.core.incident import Incident
-from tocsin.core.judgement import commander, refuse_ended
+from tocsin.core.judgement import refuse_ended
 from tocsin.core.limits import NOTE_LENGTH_MAX, REPEAT_WITHIN
 from tocsin.core.proposing import judge
+from tocsin.core.relief import holds_until, pass_on
 from tocsin.core.stages import FOLLOWERS, Stage, may_follow
 
 
@@ -69,14 +71,25 @@ def acknowledge(draft: Draft, command: Acknowledge, given: Situation) -> None:
             "nobody is named who acknowledges",
             "use a token or a link that names a person",
         )
-    if person in incident.responders:
+    if person in incident.responders and not _was_asked(incident, person, given):
         return  # A second tap on the phone is agreement, not a mistake.
     refuse_ended(incident)
     known = given.rules.people.get(person)
     takes_command = known is None or known.takes_command
-    draft.add(Acknowledged(at=given.now, by=command.by, takes_command=takes_command))
-    if takes_command and commander(draft.incident, given) not in draft.incident.responders:
+    until = holds_until(person, incident, given)
+    draft.add(Acknowledged(at=given.now, by=command.by, takes_command=takes_command, until=until))
+    if not takes_command:
+        return
+    leader = given.rules.leader(draft.incident.roles)
+    if leader not in draft.incident.responders:
         _take_command(draft, command.by, given)
+    elif leader is not None and leader != person and leader in draft.incident.leaving:
+        pass_on(draft, leader, person, "has taken over", given, command.by)
+
+
+def _was_asked(incident: Incident, person: PersonId, given: Situation) -> bool:
+    """Tell whether somebody has a page to answer; one of this very moment came by the answer to another."""
+    return any(page.person == person and page.paged_at < given.now for page in incident.pages.values())
 
 
 def decline(draft: Draft, command: Decline, given: Situation) -> None:
@@ -87,7 +100,10 @@ def decline(draft: Draft, command: Decline, given: Situation) -> None:
             Reason.PERSON_MISSING, "nobody is named who declines", "use a token or a link that names a person"
         )
     reason = command.reason.strip()
+    known = person in incident.declined  # Said twice, it does not speak of a page that came by being said once.
     for page in [page for page in incident.pages.values() if page.person == person]:
+        if known and page.paged_at == given.now:
+            continue
         draft.add(
             PageDeclined(at=given.now, by=command.by, page=page.page, person=person, rule=page.rule, reason=reason)
         )

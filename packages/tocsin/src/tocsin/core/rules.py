@@ -13,7 +13,7 @@ import msgspec
 from whenever import Date, Instant, Time, TimeDelta
 
 from tocsin.core.actions import Action, ActionId, FailureMode, FailureModeId
-from tocsin.core.contact import MethodKind as MethodKind  # noqa: PLC0414 - everybody names it as part of the rules.
+from tocsin.core.contact import MethodKind as MethodKind
 from tocsin.core.contact import NotificationRule, Quiet
 from tocsin.core.ids import (
     AudienceId,
@@ -26,36 +26,17 @@ from tocsin.core.ids import (
     Severity,
 )
 from tocsin.core.marks import RESOLVED, MarkName
+from tocsin.core.policies import ReliefPolicy
+from tocsin.core.targets import ComponentOwner as ComponentOwner
+from tocsin.core.targets import EmergencyContact as EmergencyContact
+from tocsin.core.targets import Everybody as Everybody
+from tocsin.core.targets import InRole as InRole
+from tocsin.core.targets import LevelAbove as LevelAbove
+from tocsin.core.targets import NextOnLadder as NextOnLadder
+from tocsin.core.targets import OnRotation as OnRotation
+from tocsin.core.targets import Target as Target
+from tocsin.core.targets import ThePerson as ThePerson
 from tocsin.core.turns import Layer, Restriction, Turn
-
-
-class OnRotation(msgspec.Struct, frozen=True, tag="rotation"):
-    """Whoever is on call in a rotation at that instant."""
-
-    rotation: RotationId
-
-
-class ThePerson(msgspec.Struct, frozen=True, tag="person"):
-    """One person, whatever the hour."""
-
-    person: PersonId
-
-
-class InRole(msgspec.Struct, frozen=True, tag="role"):
-    """Whoever holds a role in the incident."""
-
-    role: RoleName
-
-
-class ComponentOwner(msgspec.Struct, frozen=True, tag="component_owner"):
-    """Whoever is on call for the incident's components."""
-
-
-class Everybody(msgspec.Struct, frozen=True, tag="everybody"):
-    """All that the incident's ladder names: for the alarm that nobody answers (E4)."""
-
-
-Target = OnRotation | ThePerson | InRole | ComponentOwner | Everybody
 
 
 class Method(msgspec.Struct, frozen=True):
@@ -142,6 +123,8 @@ class Page(msgspec.Struct, frozen=True, tag="page"):
 
     target: Target
     via: tuple[MethodKind, ...] = ()
+    again: bool = False
+    """Even of somebody who has acknowledged already, and may have fallen asleep."""
 
 
 class Tell(msgspec.Struct, frozen=True, tag="tell"):
@@ -461,6 +444,14 @@ class Rulebook(msgspec.Struct, frozen=True):
     """What may be done to the watched system (M2, M3), in the playbook's order."""
     failure_modes: Mapping[FailureModeId, FailureMode] = {}
     mitigations: MitigationPolicy = MitigationPolicy()
+
+    emergency: PersonId | None = None
+    """Whom to ask when nobody else can be reached."""
+    relief: ReliefPolicy | None = None
+
+    def leader(self, roles: Mapping[RoleName, PersonId]) -> PersonId | None:
+        """Answer who leads an incident whose roles are filled so; None if nobody does."""
+        return next((roles[role] for role in self.commanders if role in roles), None)
 
     def rank(self, severity: Severity) -> int:
         """Answer the place of a severity, 0 the worst. An unknown one ranks worst: rather a page too many."""

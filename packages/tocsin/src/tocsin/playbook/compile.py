@@ -8,6 +8,7 @@ from whenever import TimeDelta
 from tocsin.core.actions import TargetKind
 from tocsin.core.contact import NotificationRule, QuietHours
 from tocsin.core.ids import AudienceId, ChannelName, ComponentId, PersonId, RoleName, RotationId, Severity
+from tocsin.core.policies import ReliefPolicy
 from tocsin.core.rules import (
     Audience,
     Classification,
@@ -34,12 +35,16 @@ from tocsin.playbook.document import Playbook
 from tocsin.playbook.indicators import objectives, thresholds
 from tocsin.playbook.measured import ComponentDoc, ReportDoc
 from tocsin.playbook.rows import rows
-from tocsin.playbook.sections import NotifyDoc, SeverityDoc
+from tocsin.playbook.sections import MethodDoc, NotifyDoc, SeverityDoc
 
 _ASKS_EVERY_MIN = TimeDelta(seconds=1)
 """However fast a demonstration runs, the objectives are not asked more often: Prometheus has no newer figures."""
 _HEARTBEAT_MIN = TimeDelta(seconds=30)
 """However fast a demonstration runs, a heartbeat has this long: its sender's clock is not sped up."""
+
+
+EMERGENCY_CONTACT = "emergency-contact"
+"""The id of an emergency contact who stands outside the playbook's people."""
 
 
 def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = TargetKind.KUBERNETES) -> Rulebook:
@@ -79,6 +84,8 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         several_components=escalation.several_components,
         links=about.links,
         bridge_url=about.bridge.url if about.bridge else "",
+        emergency=_emergency(playbook),
+        relief=_relief(playbook),
         bridge_severities=tuple(Severity(one) for one in about.bridge.severities) if about.bridge else (),
         actions=actions(playbook.acting, namespaces, workloads),
         failure_modes=failure_modes(playbook.acting),
@@ -151,16 +158,39 @@ def _report(row: ReportDoc) -> ReportRule:
     return ReportRule(row.id, row.clause, Severity(row.severity), row.all_users, row.data_lost, above)
 
 
+def _relief(playbook: Playbook) -> ReliefPolicy | None:
+    doc = playbook.escalation.relief
+    return ReliefPolicy(tuple(map(Severity, doc.severities)), doc.again_every, doc.clause) if doc else None
+
+
+def _emergency(playbook: Playbook) -> PersonId | None:
+    doc = playbook.escalation.emergency
+    return PersonId(doc.person or EMERGENCY_CONTACT) if doc else None
+
+
 def _people(playbook: Playbook, speed: float) -> dict[PersonId, Person]:
+    found = _staff(playbook, speed)
+    outside = playbook.escalation.emergency
+    if outside is not None and outside.person is None:
+        key = PersonId(EMERGENCY_CONTACT)
+        found[key] = Person(key, outside.name or "Emergency contact", _methods(playbook, outside.methods))
+    return found
+
+
+def _methods(playbook: Playbook, docs: tuple[MethodDoc, ...]) -> tuple[Method, ...]:
+    return tuple(
+        Method(method.kind, ChannelName(channel), method.address)
+        for method in docs
+        if (channel := method.channel or playbook.channel_of(method.kind.value))
+    )
+
+
+def _staff(playbook: Playbook, speed: float) -> dict[PersonId, Person]:
     return {
         PersonId(key): Person(
             id=PersonId(key),
             name=doc.name,
-            methods=tuple(
-                Method(method.kind, ChannelName(channel), method.address)
-                for method in doc.methods
-                if (channel := method.channel or playbook.channel_of(method.kind.value))
-            ),
+            methods=_methods(playbook, doc.methods),
             takes_command=doc.takes_command,
             notify=tuple(_notify(row, speed) for row in doc.notify),
             quiet=tuple(
@@ -216,6 +246,7 @@ def _hastened(book: Rulebook, speed: float) -> Rulebook:
     return replace(
         book,
         rows={severity: tuple(_sooner(row, speed) for row in table) for severity, table in book.rows.items()},
+        relief=replace(book.relief, again_every=book.relief.again_every / speed) if book.relief else None,
         levels=tuple(replace(level, answers_within=level.answers_within / speed) for level in book.levels),
         watch=replace(
             book.watch,

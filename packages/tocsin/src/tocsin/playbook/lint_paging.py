@@ -6,11 +6,14 @@ from typing import Final
 from whenever import Instant, TimeDelta, TimeZoneNotFoundError
 
 from tocsin.core.contact import RINGING
+from tocsin.core.rules import EmergencyContact
+from tocsin.playbook.compile import EMERGENCY_CONTACT
 from tocsin.playbook.document import Playbook
+from tocsin.playbook.lint_people import address_fits
 from tocsin.playbook.lint_references import Place
 from tocsin.playbook.problems import Problem
 from tocsin.playbook.sections import PersonDoc
-from tocsin.playbook.words import spoken
+from tocsin.playbook.words import Act, spoken
 
 _EVERY_MIN: Final = TimeDelta(minutes=1)
 """A phone that rings more often than this cannot be answered between two calls."""
@@ -95,4 +98,40 @@ def _zone_exists(name: str) -> bool:
     return True
 
 
-CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (notification_rules, quiet_hours)
+def emergency(playbook: Playbook) -> Iterator[Problem]:
+    """Find an emergency contact who is asked for and is not there, or is described twice or not at all."""
+    doc = playbook.escalation.emergency
+    place: Place = ("escalation.yaml", "emergency")
+    if doc is None:
+        for severity, ladder in playbook.escalation.ladders.items():
+            if ladder.alarm and any(_asks_outside(act) for act in ladder.alarm.do):
+                yield playbook.problem(
+                    "no-emergency-contact",
+                    ("escalation.yaml", "ladders", severity, "alarm", "do"),
+                    "there is no emergency contact to be paged",
+                    'add "emergency: {name: …, methods: […]}" or "emergency: {person: …}"',
+                )
+    elif (doc.person is None) == (not doc.methods):
+        yield playbook.problem(
+            "no-emergency-contact",
+            place,
+            "the emergency contact is neither a person nor a name with methods, or both",
+            "give either person, or name and methods",
+        )
+    for number, method in enumerate(doc.methods if doc else ()):
+        channel = method.channel or playbook.channel_of(method.kind.value)
+        yield from address_fits(playbook, (*place, "methods", number), method.kind.value, channel, method.address)
+    if EMERGENCY_CONTACT in playbook.people:
+        yield playbook.problem(
+            "duplicate",
+            ("people.yaml", "people", EMERGENCY_CONTACT),
+            f'"{EMERGENCY_CONTACT}" is the id of the emergency contact of escalation.yaml',
+            "choose another",
+        )
+
+
+def _asks_outside(act: Act) -> bool:
+    return isinstance(getattr(act.consequence, "target", None), EmergencyContact)
+
+
+CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (notification_rules, quiet_hours, emergency)

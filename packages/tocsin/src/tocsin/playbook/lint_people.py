@@ -64,7 +64,7 @@ def methods(playbook: Playbook) -> Iterator[Problem]:
             elif channel not in KNOWN_CHANNELS and method.channel:
                 remedy = meant(channel, KNOWN_CHANNELS, "the channels are")
                 yield playbook.problem("unknown-channel", place, f'there is no channel "{channel}"', remedy)
-            yield from _address(playbook, place, method.kind.value, channel, method.address)
+            yield from address_fits(playbook, place, method.kind.value, channel, method.address)
 
 
 def _carried(playbook: Playbook, person: PersonDoc) -> Iterator[bool]:
@@ -77,7 +77,7 @@ def _uncarried(playbook: Playbook, place: Place, kind: str) -> Problem:
     return playbook.problem("unknown-channel", place, f'no channel carries "{kind}"', remedy)
 
 
-def _address(playbook: Playbook, place: Place, kind: str, channel: str | None, address: str) -> Iterator[Problem]:
+def address_fits(playbook: Playbook, place: Place, kind: str, channel: str | None, address: str) -> Iterator[Problem]:
     """Hold an address against what its channel takes; where that takes anything, as the console does, its kind."""
     judge = channel if channel in _ADDRESSES else kind
     pattern, example = _ADDRESSES.get(judge, ("(?s:.*)", ""))
@@ -100,7 +100,7 @@ def audiences(playbook: Playbook) -> Iterator[Problem]:
         channel = playbook.channel_of(audience.through)
         if channel is None:
             yield _uncarried(playbook, (*place, "through"), audience.through)
-        yield from _address(playbook, place, audience.through, channel, audience.address)
+        yield from address_fits(playbook, place, audience.through, channel, audience.address)
 
 
 def calendar(playbook: Playbook) -> Iterator[Problem]:

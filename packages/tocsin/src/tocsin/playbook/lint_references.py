@@ -156,7 +156,7 @@ def mark_names(playbook: Playbook) -> set[str]:
 
 
 def _unknown_row(playbook: Playbook, place: Place, value: str) -> Iterator[Problem]:
-    names = {doc.id for doc in playbook.plan.deadlines}
+    names = {doc.id for doc in playbook.plan.deadlines} | set(_TARGETS)
     family, _, name = value.partition(".")
     if name not in names:
         remedy = meant(name, names, "the rows are")
@@ -249,7 +249,8 @@ def reserved_names(playbook: Playbook) -> Iterator[Problem]:
                 yield _reserved(playbook, (file, "thresholds", number, "id"), threshold.id)
 
 
-_OURS = ("declared", "ladder.", "alarm", "level.", "acknowledge", "first-response", "initial-update", "resolution")
+_TARGETS = ("acknowledge", "first-response", "initial-update", "resolution")
+_OURS = ("declared", "ladder.", "alarm", "relief", "level.", *_TARGETS)
 
 
 def _reserved(playbook: Playbook, place: Place, name: str) -> Problem:

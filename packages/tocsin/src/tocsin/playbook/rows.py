@@ -13,6 +13,7 @@ from tocsin.core.marks import MarkName
 from tocsin.core.rules import (
     Clockwork,
     Consequence,
+    NextOnLadder,
     Page,
     RaiseLevel,
     Remind,
@@ -47,6 +48,7 @@ def rows(playbook: Playbook, severity: SeverityDoc) -> tuple[Rule, ...]:
     return (
         *_declaration(severity),
         *_ladder(playbook, severity),
+        *_relief(playbook, severity),
         *_levels(playbook, severity),
         *_targets(playbook, severity),
         *_cadences(playbook, severity),
@@ -109,7 +111,25 @@ def _ladder(playbook: Playbook, severity: SeverityDoc) -> Iterator[Rule]:
             within=within,
             ends=(m.ACKNOWLEDGED, m.RESOLVED),
             every=ladder.alarm.again_every,
-            then=(SoundAlarm(),),
+            then=(SoundAlarm(), *(act.consequence for act in ladder.alarm.do)),
+        )
+
+
+def _relief(playbook: Playbook, severity: SeverityDoc) -> Iterator[Rule]:
+    """Ask the next one on the ladder to take over, as long as nobody has."""
+    doc = playbook.escalation.relief
+    if doc is not None and severity.id in playbook.escalation.ladders:
+        yield Rule(
+            id=row_id(severity.id, "relief"),
+            clause=doc.clause,
+            title="Nobody has taken over yet",
+            severity=Severity(severity.id),
+            kind=RuleKind.STEP,
+            after=m.RELIEF_ASKED,
+            within=doc.again_every,
+            ends=(m.ANSWERED, m.RESOLVED),
+            every=doc.again_every,
+            then=(Page(NextOnLadder()),),
         )
 
 

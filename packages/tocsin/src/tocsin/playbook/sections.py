@@ -250,6 +250,8 @@ class AlarmDoc(Doc, frozen=True, kw_only=True):
     """Nobody answered on any rung: the alarm, and how often it sounds again until somebody does."""
 
     again_every: TimeDelta
+    do: tuple[Act, ...] = ()
+    """What is done besides asking everybody on the ladder by all their methods."""
     clause: Clause
 
 
@@ -261,6 +263,24 @@ class LadderDoc(Doc, frozen=True, kw_only=True):
     alarm: AlarmDoc | None = None
 
 
+class EmergencyDoc(Doc, frozen=True, kw_only=True):
+    """Whom to ask when nobody else can be reached: a person, or a name with methods outside the rotations."""
+
+    person: Key | None = None
+    name: Line | None = None
+    methods: tuple[MethodDoc, ...] = ()
+    clause: Clause
+
+
+class ReliefDoc(Doc, frozen=True, kw_only=True):
+    """An acknowledgment runs out at the end of the shift of whoever gave it; whoever is on call then takes over."""
+
+    severities: tuple[Key, ...]
+    again_every: TimeDelta
+    """How soon the next one is asked to take over, if nobody does; until then the one before stays in charge."""
+    clause: Clause
+
+
 class EscalationDoc(Doc, frozen=True, kw_only=True):
     """``escalation.yaml``."""
 
@@ -269,6 +289,8 @@ class EscalationDoc(Doc, frozen=True, kw_only=True):
     levels: tuple[LevelDoc, ...] = ()
     several_components: Annotated[int, Meta(ge=2)] = 2
     flags: dict[Key, Line] = msgspec.field(default_factory=dict)
+    emergency: EmergencyDoc | None = None
+    relief: ReliefDoc | None = None
 
 
 class AudienceDoc(Doc, frozen=True, kw_only=True):

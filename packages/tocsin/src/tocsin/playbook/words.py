@@ -16,10 +16,13 @@ from tocsin.core.rules import (
     Close,
     ComponentOwner,
     Consequence,
+    EmergencyContact,
     Everybody,
     InRole,
     JudgeMitigation,
+    LevelAbove,
     MethodKind,
+    NextOnLadder,
     OnRotation,
     Page,
     RaiseLevel,
@@ -38,14 +41,22 @@ _PLAIN_ACTS: Final[dict[str, Consequence]] = {
     "judge": JudgeMitigation(),
     "close": Close(),
 }
+_PLAIN_TARGETS: Final[dict[str, Target]] = {
+    "everybody": Everybody(),
+    "next on ladder": NextOnLadder(),
+    "level above": LevelAbove(),
+    "emergency contact": EmergencyContact(),
+}
 _ID: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _KINDS: Final = "|".join(kind.value for kind in MethodKind)
 
 DURATION_PATTERN: Final = r"(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?"
 ALLOWANCE_PATTERN: Final = rf"(\d+ business days?|(?=\d){DURATION_PATTERN}( or next business day)?)"
-WHOM_PATTERN: Final = rf"(rotation {_ID}|person {_ID}|role {_ID}|component owner|everybody)"
+WHOM_PATTERN: Final = (
+    rf"(rotation {_ID}|person {_ID}|role {_ID}|component owner|everybody|next on ladder|level above|emergency contact)"
+)
 ACT_PATTERN: Final = (
-    rf"((page|tell) {WHOM_PATTERN}( by ({_KINDS})(, ?({_KINDS}))*)?"
+    rf"((page|page again|tell) {WHOM_PATTERN}( by ({_KINDS})(, ?({_KINDS}))*)?"
     rf"|announce {_ID}|raise level \d+|remind|sound alarm|judge mitigation|close)"
 )
 TURN_PATTERN: Final = r"(\d{1,4}[hdw]|\d{1,2} months?)"
@@ -161,7 +172,8 @@ def whom(text: str) -> Whom:
     """Read ``rotation sre-primary``, ``person ana``, ``role communications`` … Raises ValueError."""
     if re.fullmatch(WHOM_PATTERN, text) is None:
         raise ValueError(
-            f'"{text}" names nobody; write "rotation ID", "person ID", "role NAME", "component owner" or "everybody"'
+            f'"{text}" names nobody; write "rotation ID", "person ID", "role NAME", "component owner", "everybody", '
+            f'"next on ladder", "level above" or "emergency contact"'
         )
     kind, _, name = text.partition(" ")
     match kind:
@@ -174,23 +186,25 @@ def whom(text: str) -> Whom:
         case "component":
             return Whom(ComponentOwner())
         case _:
-            return Whom(Everybody())
+            return Whom(_PLAIN_TARGETS[text])
 
 
 def act(text: str) -> Act:
     """Read ``page rotation sre-primary by pager``, ``announce incidents``, ``remind`` … Raises ValueError."""
     if re.fullmatch(ACT_PATTERN, text) is None:
         raise ValueError(
-            f'"{text}" is nothing that can be done; write "page WHOM by KIND, KIND", "tell WHOM by KIND", '
-            f'"announce AUDIENCE", "raise level N", "remind", "sound alarm", "judge mitigation" or "close"'
+            f'"{text}" is nothing that can be done; write "page WHOM by KIND, KIND", "page again WHOM", '
+            f'"tell WHOM by KIND", "announce AUDIENCE", "raise level N", "remind", "sound alarm", '
+            f'"judge mitigation" or "close"'
         )
     verb, _, rest = text.partition(" ")
     match verb:
         case "page" | "tell":
-            reached, _, by = rest.partition(" by ")
+            again = rest.startswith("again ")
+            reached, _, by = rest.removeprefix("again ").partition(" by ")
             via = tuple(MethodKind(kind.strip()) for kind in by.split(",") if kind.strip())
             target = whom(reached).target
-            return Act(Page(target, via) if verb == "page" else Tell(target, via))
+            return Act(Page(target, via, again) if verb == "page" else Tell(target, via))
         case "announce":
             return Act(Announce(AudienceId(rest)))
         case "raise":

@@ -64,6 +64,28 @@ class DeclineBody(ActBody, frozen=True, kw_only=True):
         return c.Decline(by=by, reason=self.reason)
 
 
+class RelieveBody(ActBody, frozen=True, kw_only=True):
+    """Let a responder go; somebody carries on, or is asked to and the one before stays until then (R4)."""
+
+    person: Name | None = None
+    """Who is let go, if not whoever asks."""
+    successor: Name | None = None
+    """Who carries on, if not whoever is at work already."""
+    reason: Text = ""
+    asks_ladder: bool = False
+    """If nobody carries on, let the ladder ask again."""
+
+    def command(self, by: Actor) -> c.AnyCommand:
+        """Answer the command that this asks for."""
+        return c.Relieve(
+            by=by,
+            person=PersonId(self.person) if self.person else None,
+            successor=PersonId(self.successor) if self.successor else None,
+            reason=self.reason,
+            asks_ladder=self.asks_ladder,
+        )
+
+
 class SeverityBody(ActBody, frozen=True, kw_only=True):
     """Raise or lower the severity; lowering needs a reason (C5)."""
 
@@ -204,6 +226,7 @@ class CloseBody(ActBody, frozen=True, kw_only=True):
 ACTS: Final[Mapping[str, tuple[type[ActBody], Role]]] = {
     "acknowledge": (AcknowledgeBody, Role.RESPONDER),
     "decline": (DeclineBody, Role.RESPONDER),
+    "relieve": (RelieveBody, Role.RESPONDER),
     "severity": (SeverityBody, Role.RESPONDER),
     "stage": (StageBody, Role.RESPONDER),
     "note": (NoteBody, Role.RESPONDER),
