@@ -3,4 +3,4 @@
 import pytest
 
 # No test module by its name, and its assertions should explain themselves all the same.
-pytest.register_assert_rewrite(f"{__package__}.channel_contract")
+pytest.register_assert_rewrite(f"{__package__}.channel_contract", f"{__package__}.target_contract")

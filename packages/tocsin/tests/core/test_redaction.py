@@ -31,6 +31,8 @@ SECRET = "hunter2-Zx81qP"
         f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n(cut",
         f'client_secret = "{SECRET} with a space"',
         f"redis://:{SECRET}@cache:6379",
+        f'password="{SECRET}',
+        f'"db_password": "{SECRET}',
     ],
 )
 def test_a_secret_goes(line: str) -> None:
@@ -91,3 +93,28 @@ def test_a_flood_keeps_its_beginning_and_its_end() -> None:
 def test_what_is_bounded_is_whole_characters(text: str, most: int) -> None:
     short, _ = bounded(text, most)
     assert len(short.encode()) <= most + 40
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "x",
+        "a-",
+        "a.",
+        "token",
+        "--pass",
+        "-----",
+        "eyJa-",
+        "\x1b[0",
+        "http://a",
+        "x-a-",
+        '"token',
+        "Bearer ",
+        "a:",
+        "= ",
+    ],
+)
+def test_no_flood_takes_longer_than_its_length(piece: str) -> None:
+    """Each of these took minutes with a pattern that reads on from each of its places."""
+    text = piece * (256 * 1024 // len(piece))
+    assert redacted(text)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 from whenever import Instant
 
+from tocsin.actions.output import kept
 from tocsin.actions.port import Captured, Cause, Result, Unreachable
 from tocsin.core.actions import Rendered, Verb
 from tocsin.core.revisions import Revision, before_incident
@@ -144,7 +145,8 @@ def _done(workload: Workload, action: Rendered) -> Result:
         case Verb.SET_RESOURCES:
             workload.become(msgspec.structs.replace(state, memory=given.get("memory")))
         case Verb.LOGS:
-            return Result("succeeded", "\n".join(workload.lines[-int(given.get("tail", "100")) :]))
+            said, cut = kept("\n".join(workload.lines[-int(given.get("tail", "100")) :]))
+            return Result("succeeded", said, 0, cut)
         case Verb.HISTORY:
             lines = (f"{number}  {one.image}" for number, one in sorted(workload.history.items()))
             return Result("succeeded", "\n".join(lines))

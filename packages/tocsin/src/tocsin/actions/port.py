@@ -57,6 +57,11 @@ class Captured(msgspec.Struct, frozen=True):
 Status = Literal["succeeded", "failed", "unknown"]
 
 
+def broken_off(action: Rendered) -> Status:
+    """Answer what is to be said of an attempt whose end nobody heard: what changes the world may have done so."""
+    return "unknown" if action.changes else "failed"
+
+
 class Result(msgspec.Struct, frozen=True):
     """What became of it. ``unknown``: it was begun and nobody heard how it ended; look, do not repeat."""
 
