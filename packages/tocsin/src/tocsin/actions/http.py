@@ -48,7 +48,8 @@ class HttpTarget:
             return Result(broken_off(action), "no whole answer came in time")
 
     async def close(self) -> None:
-        """Do nothing: the connections belong to whoever gave them."""
+        """Give back connections."""
+        await self._http.aclose()
 
     async def _exchange(self, action: Rendered) -> Result:
         output = Output()

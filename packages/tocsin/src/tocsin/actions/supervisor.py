@@ -107,7 +107,8 @@ class SupervisorTarget:
             )
 
     async def close(self) -> None:
-        """Do nothing: the connections belong to whoever gave them."""
+        """Give back connections."""
+        await self._http.aclose()
 
     async def _run(self, action: Rendered) -> Result:
         within = float(action.time_limit_s)

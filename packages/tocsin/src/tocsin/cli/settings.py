@@ -56,6 +56,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Signs what is posted."""
     link_secret: str = ""
     """Signs acknowledge links. Empty: made once and kept beside the database."""
+    workloads: Literal["kubernetes", "supervisor"] = "kubernetes"
+    """What runs the workloads that the playbook's actions speak of."""
+    kubeconfig: str = ""
+    """A kubeconfig. Empty: the service account of the pod, else ``$KUBECONFIG``, else ``~/.kube/config``."""
+    kube_context: str = ""
+    """The kubeconfig's context. Empty: its current one."""
+    supervisor_state: str = ".agentic-flow"
+    """The state directory of the supervisor."""
+    commands: tuple[str, ...] = ()
+    """Programs of this machine that actions may run, by name. Empty: none."""
+    command_directory: str = "."
+    """Where they are run."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["text", "json"] = "text"
 
@@ -159,7 +171,7 @@ def _secret(path: Path, called: str) -> str:
 
 def _converted(name: str, value: object, called: str) -> Any:
     kind = next(field.type for field in msgspec.structs.fields(Settings) if field.name == name)
-    if name == "webhook_allow" and isinstance(value, str):
+    if name in ("webhook_allow", "commands") and isinstance(value, str):
         value = value.replace(",", " ").split()
     try:
         return msgspec.convert(value, kind, strict=False)
@@ -177,6 +189,8 @@ _REMEDIES: Final = {
     "smtp_security": "Give starttls, tls or plain.",
     "log_level": "Give debug, info, warning or error.",
     "log_format": "Give text or json.",
+    "workloads": "Give kubernetes or supervisor.",
+    "commands": "Give names of programs, separated by commas.",
     "webhook_allow": "Give hosts or beginnings of URLs, separated by commas.",
 }
 

@@ -15,11 +15,14 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from tocsin.actions.port import Target
 from tocsin.channels.console import ConsoleChannel
 from tocsin.channels.port import Channel
 from tocsin.cli.files import folder_of
 from tocsin.cli.session import Failed
 from tocsin.cli.settings import Settings, SettingsError, load
+from tocsin.cli.wiring_targets import targets
+from tocsin.core.actions import TargetKind
 from tocsin.core.ids import ChannelName
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Clock, Numbers, SystemClock
@@ -56,7 +59,9 @@ _SECRET_BYTES: Final = 32
 
 def rulebook(settings: Settings) -> Rulebook:
     """Read the playbook that the settings name. Raises `PlaybookErrors`."""
-    return load_rulebook(folder_of(settings.playbook), speed=settings.playbook_speed)
+    return load_rulebook(
+        folder_of(settings.playbook), speed=settings.playbook_speed, workloads=TargetKind(settings.workloads)
+    )
 
 
 async def open_store(path: Path) -> SqliteStore:
@@ -178,12 +183,14 @@ class Tocsin:
         channels: Mapping[ChannelName, Channel],
         http: "httpx.AsyncClient | None",
         links: Links,
+        targets: Mapping[TargetKind, Target],
     ) -> None:
         self.settings = settings
         self.engine = engine
         self.channels = channels
         self.queries = Queries(engine.store, engine.handler)
         self.links = links
+        self.targets = targets
         self._http = http
 
     async def read_playbook(self) -> Rulebook:
@@ -194,6 +201,8 @@ class Tocsin:
         """Let go of everything, the store last: what ends may still have something to write down."""
         for channel in self.channels.values():
             await channel.close()
+        for target in self.targets.values():
+            await target.close()
         if self._http is not None:
             await self._http.aclose()
         await self.engine.store.close()
@@ -226,7 +235,7 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
         watcher=Watcher(store, handler, measured, telemetry) if measured else None,
         telemetry=telemetry,
     )
-    return Tocsin(settings, engine, channels, http, links)
+    return Tocsin(settings, engine, channels, http, links, targets(settings, playbooks))
 
 
 def _calls_out(settings: Settings) -> bool:
