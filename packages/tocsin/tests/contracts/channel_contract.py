@@ -60,6 +60,8 @@ class Rig(ABC):
     secrets: tuple[str, ...] = ()
     for_people: bool = True
     """Whether a person's screen shows the text as it comes."""
+    brief: bool = False
+    """Whether there is room for what is wrong and the answer only: a voice, a text message."""
 
     @abstractmethod
     def channel(self, timeout_s: float = 10) -> Channel: ...
@@ -101,8 +103,11 @@ class ChannelContract:
         assert isinstance(outcome, Accepted)
         assert outcome.receipt
         (received,) = rig.received()
-        for part in ("SEV1 INC-42: Agent Booster is down", "The module does not load.", "Agent Booster"):
+        for part in ("INC-42", "Agent Booster is down", "The module does not load."):
             assert part in received.read
+        if rig.brief:
+            return
+        assert "SEV1 INC-42: Agent Booster is down" in received.read
         for part in ("0 % of operations succeed (C3)", "https://grafana.example.org/d/booster?from=now-1h&to=now"):
             assert part in received.read
         assert ACKNOWLEDGE in received.read
@@ -137,7 +142,7 @@ class ChannelContract:
         assert isinstance(await rig.channel().deliver(PAGE, rig.address, KEY), Deferred)
         assert rig.received() == []
 
-    @pytest.mark.parametrize("kind", MessageKind)
+    @pytest.mark.parametrize("kind", [kind for kind in MessageKind if kind is not MessageKind.SETTLED])
     async def test_every_kind_of_message_goes_out_even_with_nothing_but_its_subject(
         self, rig: Rig, kind: MessageKind
     ) -> None:
@@ -145,7 +150,7 @@ class ChannelContract:
 
         assert isinstance(await rig.channel().deliver(bare, rig.address, KEY), Accepted)
         (received,) = rig.received()
-        assert "SEV4 INC-7: a word" in received.read
+        assert "INC-7: a word" in received.read
         assert "drill" in received.read.lower()
 
     @pytest.mark.parametrize("name", HOSTILE)

@@ -388,6 +388,14 @@ class OutboxContract:
         assert entry.attempts == (an_attempt("i", minute=1, again=5), an_attempt("i", minute=5, again=20))
         assert await store.claim(after(20), after(21), 1, {}) == ((an_intent("i"), 2),)
 
+    async def test_one_obligation_is_answered_as_the_ledger_has_it(self, store: Store) -> None:
+        await store.commit(Change(intents=(an_intent("i"), an_intent("j"))))
+        await store.commit(Change(attempts=(an_attempt("i", minute=1, again=5), an_attempt("j", minute=1))))
+        entries = {entry.intent.id: entry for entry in await store.ledger(INC_1)}
+        for intent, entry in entries.items():
+            assert await store.obligation(intent) == entry
+        assert await store.obligation(IntentId("nothing")) is None
+
     async def test_an_attempt_at_nothing_says_nothing(self, store: Store) -> None:
         await store.commit(Change(attempts=(an_attempt("i", minute=1),)))
         await store.commit(Change(intents=(an_intent("i"),)))
@@ -536,6 +544,7 @@ async def everything(store: Store) -> list[object]:
         [await store.headlines(before=incident_id(n), limit=2) for n in numbers],
         [[await store.timeline(incident), await store.timeline(incident, 1, 1)] for incident in incidents],
         [await store.ledger(incident_id(n)) for n in numbers],
+        [await store.obligation(each.intent.id) for n in numbers for each in await store.ledger(incident_id(n))],
         [await store.alerts_of(incident_id(n)) for n in numbers],
         [await store.latest_of_group(["a", "b", "agent-booster"]), await store.last_number()],
         [await store.due(after(minute), 3) for minute in (0, 5, 10, 100)],

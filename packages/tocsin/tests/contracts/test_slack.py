@@ -16,7 +16,8 @@ from whenever import TimeDelta
 from tocsin.channels.port import Accepted, Deferred, DeliveryKey, Rejected
 from tocsin.channels.slack import SlackChannel
 from tocsin.channels.slack_blocks import blocks, cut_escaped, escaped
-from tocsin.core.messages import Fact, Link
+from tocsin.core.ids import IntentId
+from tocsin.core.messages import Fact, Link, Message, MessageKind, Settled, Settlement
 
 from ..standins.server import Response, free_port
 from ..standins.slack import TOKEN, Slack, block_faults, slack
@@ -224,3 +225,57 @@ def test_escaped_text_is_never_cut_through_an_entity(text: str, most: int) -> No
     assert len(shown) <= most
     assert text.startswith(html.unescape(shown).removesuffix("…"))
     assert shown == escaped(text) or shown.endswith("…")
+
+
+def buttons(posted: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for block in posted["blocks"] if block["type"] == "actions" for each in block["elements"]]
+
+
+async def answering(rig: SlackRig) -> tuple[SlackChannel, dict[str, Any], Message]:
+    """A channel whose pages have buttons, such a page, and the word that it is settled."""
+    channel = SlackChannel(httpx.AsyncClient(trust_env=False), TOKEN, rig.slack.base_url, answers=True)
+    rig._clients.append(channel._http)
+    outcome = await channel.deliver(PAGE, "#incidents", KEY)
+    assert isinstance(outcome, Accepted)
+    settled = Settled(IntentId(KEY), Settlement.ACKNOWLEDGED, outcome.receipt)
+    (posted,) = rig.slack.messages
+    return channel, posted, replace(PAGE, kind=MessageKind.SETTLED, settles=settled, acknowledge_url="")
+
+
+async def test_where_slack_brings_answers_back_a_page_has_buttons_and_the_link_as_well(rig: SlackRig) -> None:
+    _, posted, _ = await answering(rig)
+
+    assert [each["text"]["text"] for each in buttons(posted)] == ["Acknowledge", "I cannot", "Escalate", "Open"]
+    assert [each.get("value") for each in buttons(posted)] == [KEY, KEY, KEY, None]
+    assert buttons(posted)[-1]["url"] == ACKNOWLEDGE
+    assert "confirm" in buttons(posted)[2], "calling the next level wakes people"
+
+
+@pytest.mark.clause("D2")
+async def test_a_settled_page_says_how_and_has_no_buttons(rig: SlackRig) -> None:
+    channel, _, settled = await answering(rig)
+
+    assert isinstance(await channel.deliver(settled, "#incidents", DeliveryKey("INC-42.9.s0")), Accepted)
+
+    (posted,) = rig.slack.messages
+    assert buttons(posted) == []
+    assert posted["text"] == "ACKNOWLEDGED · SEV1 INC-42: Agent Booster is down"
+
+
+async def test_a_page_that_is_no_longer_there_or_never_was_has_no_buttons_to_take_off(rig: SlackRig) -> None:
+    channel, _, settled = await answering(rig)
+    rig.slack.messages.clear()
+    assert isinstance(await channel.deliver(settled, "#incidents", KEY), Accepted)
+
+    unknown = replace(settled, settles=Settled(IntentId(KEY), Settlement.RESOLVED))
+    assert isinstance(await channel.deliver(unknown, "#incidents", KEY), Accepted)
+    rig.slack.answer = Response(503)
+    assert isinstance(await channel.deliver(settled, "#incidents", KEY), Deferred)
+
+
+async def test_only_pages_have_buttons_that_answer(rig: SlackRig) -> None:
+    channel, _, _ = await answering(rig)
+    for kind in (MessageKind.ALARM, MessageKind.NOTICE, MessageKind.REMINDER, MessageKind.ANNOUNCEMENT):
+        bare = replace(PAGE, kind=kind, acknowledge_url="")
+        await channel.deliver(bare, "C0SEV1", DeliveryKey(kind.value))
+        assert buttons(rig.slack.messages[-1]) == []

@@ -372,6 +372,18 @@ BROKEN = {
         ),
         ("unknown-channel", "people.emil.methods[1]"),
     ),
+    "a stand-in that does not exist": (
+        ("playbook.yaml", "phone: console,", "phone: [console, slak],"),
+        ("unknown-channel", "channels.phone"),
+    ),
+    "a channel that stands in for itself": (
+        ("playbook.yaml", "phone: console,", "phone: [console, console],"),
+        ("unknown-channel", "channels.phone"),
+    ),
+    "nothing that carries a kind": (
+        ("playbook.yaml", "phone: console,", "phone: [],"),
+        ("unknown-channel", "channels.phone"),
+    ),
     "a kind that no channel carries": (
         (
             "people.yaml",
@@ -501,3 +513,10 @@ def test_warnings_do_not_keep_a_playbook_from_loading(broken: Break) -> None:
 def test_errors_do(broken: Break) -> None:
     with pytest.raises(PlaybookErrors):
         load_rulebook(broken("severities.yaml", MAJOR_ACK, ""))
+
+
+def test_channels_that_stand_in_for_one_another_have_one_name_when_compiled(broken: Break) -> None:
+    folder = broken("playbook.yaml", "phone: console,", "phone: [voice, console],")
+    assert {one.check for one in findings(folder)} == {"channel-not-set-up"}
+    rules = load_rulebook(folder)
+    assert "voice+console" in rules.channels()

@@ -1,4 +1,5 @@
-"""A stand-in for Slack: speaks the published ``chat.postMessage`` and refuses what Slack refuses.
+"""A stand-in for Slack: speaks the published ``chat.postMessage`` and ``chat.update``, refuses what Slack refuses, and
+sends what Slack sends when somebody presses a button or types a command.
 
 One thing it does is seen rather than published: a repeated ``client_msg_id`` is answered with the first message.
 """
@@ -10,10 +11,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from .server import Request, Response, never, serving
 
 TOKEN = "xoxb-1234-stand-in"
+SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
+_METHODS = ("/api/chat.postMessage", "/api/chat.update", "/api/auth.test")
 URL = re.compile(r"https?://[^\s<>]+")
 
 
@@ -23,6 +27,8 @@ class Slack:
     channels: dict[str, str] = field(default_factory=lambda: {"C0INCIDENTS": "incidents", "C0SEV1": "sev1-down"})
     messages: list[dict[str, Any]] = field(default_factory=list)
     """What was posted: the arguments, with ``ts``."""
+    replies: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """What was said at reply addresses."""
     silent: bool = False
     answer: Response | None = None
     """If set, what every call is answered with; nothing is posted."""
@@ -35,7 +41,9 @@ class Slack:
             return await never()
         if self.answer is not None:
             return self.answer
-        if request.method != "POST" or request.path not in ("/api/chat.postMessage", "/api/auth.test"):
+        if request.method == "POST" and request.path.startswith("/actions/"):
+            return self._reply(request)
+        if request.method != "POST" or request.path not in _METHODS:
             return _refused("unknown_method")
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token != TOKEN:
@@ -48,7 +56,36 @@ class Slack:
             arguments = json.loads(request.body.decode())
         except ValueError:
             return _refused("invalid_json")
-        return self._post(arguments) if isinstance(arguments, dict) else _refused("json_not_object")
+        if not isinstance(arguments, dict):
+            return _refused("json_not_object")
+        return self._update(arguments) if request.path == "/api/chat.update" else self._post(arguments)
+
+    def _reply(self, request: Request) -> Response:
+        """Take a reply at a ``response_url``: five of them, for half an hour."""
+        said = json.loads(request.body.decode())
+        if said.get("response_type") not in ("ephemeral", "in_channel") or not said.get("text"):
+            return Response(400, b"invalid_payload")
+        if sum(path == request.path for path, _ in self.replies) >= 5:
+            return Response(404, b"used_url")
+        self.replies.append((request.path, said))
+        return Response(200, b"ok")
+
+    def _update(self, arguments: dict[str, Any]) -> Response:
+        if not isinstance(arguments.get("ts"), str):
+            return _refused("invalid_arguments")
+        error = _argument_error(arguments)
+        if error:
+            return _refused(error)
+        if arguments["channel"] not in self.channels:
+            return _refused("channel_not_found")  # An update takes the id of a channel, never its name.
+        faults = block_faults(arguments.get("blocks", []))
+        if faults:
+            return _refused("invalid_blocks", faults)
+        place = next((n for n, each in enumerate(self.messages) if each["ts"] == arguments["ts"]), None)
+        if place is None:
+            return _refused("message_not_found")
+        self.messages[place] = {**self.messages[place], **arguments}
+        return _json({"ok": True, "channel": arguments["channel"], "ts": arguments["ts"], "text": arguments["text"]})
 
     def _post(self, arguments: dict[str, Any]) -> Response:
         error = _argument_error(arguments)
@@ -166,14 +203,75 @@ def _actions(block: dict[str, Any], at: str) -> list[str]:
         here = f"{at}/elements/{place}"
         if button.get("type") != "button":
             faults.append(f"unsupported type [json-pointer:{here}]")
-        faults += _known(button, {"text", "action_id", "url", "value", "style"}, here)
+        faults += _known(button, {"text", "action_id", "url", "value", "style", "confirm"}, here)
         faults += _text(button.get("text"), 75, f"{here}/text", {"plain_text"})
+        if len(button.get("value", "")) > 2000 or len(button.get("action_id", "")) > 255:
+            faults.append(f"must be less than 2001 characters [json-pointer:{here}/value]")
+        faults += _confirm(button["confirm"], f"{here}/confirm") if "confirm" in button else []
         url = button.get("url", "https://x")
         if len(url) > 3000 or not URL.fullmatch(url):
             faults.append(f"invalid url [json-pointer:{here}/url]")
         if button.get("style", "primary") not in ("primary", "danger"):
             faults.append(f"must be primary or danger [json-pointer:{here}/style]")
     return faults
+
+
+def _confirm(confirm: dict[str, Any], at: str) -> list[str]:
+    faults = _known(confirm, {"title", "text", "confirm", "deny", "style"}, at)
+    for name, most in (("title", 100), ("text", 300), ("confirm", 30), ("deny", 30)):
+        faults += _text(confirm.get(name), most, f"{at}/{name}", {"plain_text"})
+    return faults
+
+
+def pressed(
+    message: dict[str, Any], action: str, user: str, response_url: str, trigger: str = "13345224609.8"
+) -> bytes:
+    """What Slack sends when somebody presses a button of a message, or follows its link."""
+    buttons = [each for block in message["blocks"] for each in block.get("elements", []) if each["type"] == "button"]
+    button = next(each for each in buttons if each["action_id"] == action)
+    payload = {
+        "type": "block_actions",
+        "user": {"id": user, "username": "ines", "name": "ines", "team_id": "T9TK3CUKW"},
+        "api_app_id": "AABA1ABCD",
+        "token": "deprecated",
+        "container": {"type": "message", "message_ts": message["ts"], "channel_id": message["channel"]},
+        "trigger_id": trigger,
+        "team": {"id": "T9TK3CUKW", "domain": "example"},
+        "channel": {"id": message["channel"], "name": "directmessage"},
+        "message": {"type": "message", "ts": message["ts"], "text": message["text"], "blocks": message["blocks"]},
+        "response_url": response_url,
+        "actions": [
+            {
+                "action_id": action,
+                "block_id": "Kv+",
+                "text": button["text"],
+                "type": "button",
+                "action_ts": "1548426417.840180",
+                **({"value": button["value"]} if "value" in button else {}),
+            }
+        ],
+    }
+    return urlencode({"payload": json.dumps(payload)}).encode()
+
+
+def typed(text: str, user: str, response_url: str, channel: str = "C0INCIDENTS", name: str = "incidents") -> bytes:
+    """What Slack sends when somebody types a slash command."""
+    fields = {
+        "token": "deprecated",
+        "team_id": "T0001",
+        "team_domain": "example",
+        "channel_id": channel,
+        "channel_name": name,
+        "user_id": user,
+        "user_name": "ines",
+        "command": "/incident",
+        "text": text,
+        "api_app_id": "A123456",
+        "is_enterprise_install": "false",
+        "response_url": response_url,
+        "trigger_id": "13345224609.738474920.8088930838d88f008e0",
+    }
+    return urlencode(fields).encode()
 
 
 def _context(block: dict[str, Any], at: str) -> list[str]:

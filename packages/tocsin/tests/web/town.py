@@ -1,5 +1,6 @@
 """A Tocsin over the store in memory, reached over HTTP without a network, with a clock that the test sets."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,9 @@ import msgspec
 from litestar import Litestar
 from whenever import Instant, TimeDelta
 
-from tocsin.core.ids import IncidentId, PersonId
+from tocsin.channels.failover import ChannelTable
+from tocsin.channels.port import Channel
+from tocsin.core.ids import ChannelName, IncidentId, PersonId
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers
 from tocsin.engine.dispatcher import Dispatcher
@@ -29,7 +32,13 @@ from tocsin.store.memory import MemoryStore
 from tocsin.store.port import Change, StoreUnavailable, Token
 from tocsin.web.app import create_app
 from tocsin.web.auth import Role, make_token
+from tocsin.web.callbacks.doors import Secrets
 from tocsin.web.site import Site
+
+from ..standins.slack import SIGNING_SECRET
+
+SECRETS = Secrets(pagerduty=("the old secret", "the new secret"), slack=SIGNING_SECRET)
+"""What the providers of the tests sign with."""
 
 SUNDAY = Instant.from_utc(2026, 11, 22, 3)
 """Three in the morning, when nobody wants to be woken."""
@@ -54,8 +63,12 @@ class FailingStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.fails = False
+        self.held: asyncio.Event | None = None
+        """If set, nothing is kept before it is."""
 
     async def commit(self, change: Change) -> None:
+        if self.held is not None:
+            await self.held.wait()
         self._or_fail()
         await super().commit(change)
 
@@ -71,8 +84,11 @@ class FailingStore(MemoryStore):
 class Town:
     """The server and everybody who talks to it."""
 
-    def __init__(self, rules: Rulebook, store: FailingStore | None = None) -> None:
+    def __init__(
+        self, rules: Rulebook, store: FailingStore | None = None, channels: Mapping[ChannelName, Channel] | None = None
+    ) -> None:
         self.rules = rules
+        self.channels = ChannelTable(channels or {}, lambda: self.clock.at)
         self.clock = SetClock()
         self.store = store or FailingStore()
         self.chance = Chance(seed=7)
@@ -81,7 +97,7 @@ class Town:
         self.next_rules: Rulebook | Exception = rules
         self.engine = self._engine()
         self.queries = Queries(self.store, self.engine.handler)
-        self.app: Litestar = create_app(self.engine, self.queries, self.links, self._reload)
+        self.app: Litestar = create_app(self.engine, self.queries, self.links, self._reload, SECRETS)
         self.site: Site = self.app.state.site
         app: Any = self.app  # The two libraries spell the same protocol with different types.
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -90,6 +106,7 @@ class Town:
 
     def _engine(self) -> Engine:
         playbooks = Playbooks(self.store, self.rules)
+        playbooks.settles = self.channels.settling
         handler = Handler(self.store, playbooks, self.telemetry)
         heartbeats = Heartbeats(self.store, playbooks)
         numbers = Numbers(self.store)
@@ -110,7 +127,7 @@ class Town:
             heartbeats=heartbeats,
             intake=intake,
             reconciler=Reconciler(self.store, handler, self.telemetry),
-            dispatcher=Dispatcher(self.store, handler, {}, signs, self.clock, self.chance, self.telemetry),
+            dispatcher=Dispatcher(self.store, handler, self.channels, signs, self.clock, self.chance, self.telemetry),
             watcher=None,
             telemetry=self.telemetry,
         )
@@ -174,6 +191,17 @@ class Town:
     def link(self, incident: IncidentId, person: str) -> str:
         """The path of the link that a page of this person carries."""
         return f"/a/{self.links.token(incident, PersonId(person), self.clock.now())}"
+
+    def called_back(self, provider: str, result: str) -> float:
+        """How many callbacks of a provider came to this."""
+        labels = {"provider": provider, "result": result}
+        return self.telemetry.registry.get_sample_value("tocsin_callbacks_total", labels) or 0.0
+
+    async def deliver(self) -> None:
+        """Let the dispatcher do all it has to do now."""
+        while await self.engine.dispatcher.step(self.clock.now()) == self.clock.now():
+            await self.engine.dispatcher.settle()
+        await self.engine.dispatcher.settle()
 
     def refused(self, reason: str) -> float:
         """How many refusals were counted for a reason."""

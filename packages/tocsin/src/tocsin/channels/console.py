@@ -27,6 +27,7 @@ _COLOURS: Final = {
     MessageKind.REMINDER: "\x1b[1;33m",
     MessageKind.NOTICE: "\x1b[1m",
     MessageKind.ANNOUNCEMENT: "\x1b[1m",
+    MessageKind.SETTLED: "\x1b[1m",
 }
 _PLAIN: Final = "\x1b[0m"
 

@@ -13,6 +13,7 @@ _ACCENTS: Final = {
     MessageKind.REMINDER: "#8a5a00",
     MessageKind.NOTICE: "#1f4e79",
     MessageKind.ANNOUNCEMENT: "#1f4e79",
+    MessageKind.SETTLED: "#14532d",
 }
 """Dark enough for white text on it (contrast 5:1 and more)."""
 

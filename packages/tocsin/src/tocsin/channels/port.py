@@ -38,7 +38,11 @@ Outcome = Accepted | Deferred | Rejected
 
 
 class Channel(Protocol):
-    """Something that carries messages to addresses."""
+    """Something that carries messages to addresses.
+
+    One whose provider keeps state of a page says so by an attribute ``settles`` that is true. It is then told how each
+    page was settled, by a message of the kind ``settled``.
+    """
 
     @property
     def pace(self) -> float:

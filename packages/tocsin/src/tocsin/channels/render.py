@@ -19,6 +19,7 @@ WORDS: Final = {
     MessageKind.REMINDER: "REMINDER",
     MessageKind.NOTICE: "NOTICE",
     MessageKind.ANNOUNCEMENT: "UPDATE",
+    MessageKind.SETTLED: "SETTLED",
 }
 """What each kind of message is called where there is only text."""
 
@@ -44,7 +45,7 @@ def cut(text: str, most: int) -> str:
 def headline(message: Message) -> str:
     """Say in one line what is wanted and about what; enough by itself."""
     subject = one_line(message.subject)
-    words = [WORDS[message.kind]]
+    words = [message.settles.how.value.upper() if message.settles else WORDS[message.kind]]
     if message.drill:
         words.insert(0, "DRILL")
     if message.severity not in subject:

@@ -12,6 +12,7 @@ SECTION_MAX: Final = 3_000
 FIELDS_MAX: Final = 10
 FIELD_MAX: Final = 2_000
 URL_MAX: Final = 3_000
+VALUE_MAX: Final = 2_000
 FALLBACK_MAX: Final = 4_000
 """Characters that Slack documents for each part; it refuses the whole message when one is longer."""
 
@@ -22,11 +23,14 @@ _FACT_MAX: Final = 600
 _LINKS_MAX: Final = 10
 
 
-def blocks(message: Message) -> list[dict[str, Any]]:
-    """Lay a message out: headline, acknowledge button, text, figures, links."""
+def blocks(message: Message, answered_as: str = "") -> list[dict[str, Any]]:
+    """Lay a message out: headline, buttons, text, figures, links.
+
+    With a name to be answered as, the buttons of a page come back to us under it; else there is one that is a link.
+    """
     return [
         {"type": "header", "text": {"type": "plain_text", "text": cut_escaped(headline(message), HEADER_MAX)}},
-        *_button(message),
+        *_buttons(message, answered_as),
         *(_section(text) for text in _sections(body(message))),
         *_fields(message),
         *_links(message),
@@ -87,19 +91,33 @@ def _first(text: str) -> str:
     return text[: line_end if line_end > 0 else low]
 
 
-def _button(message: Message) -> Iterator[dict[str, Any]]:
+def _buttons(message: Message, answered_as: str) -> Iterator[dict[str, Any]]:
+    asked = message.kind is MessageKind.PAGE and answered_as and len(answered_as) <= VALUE_MAX
+    elements = list(_answers(answered_as)) if asked else []
     url = message.acknowledge_url
-    if not is_web_url(url) or len(url) > URL_MAX:
-        return
-    button: dict[str, Any] = {
-        "type": "button",
-        "action_id": "acknowledge",
-        "text": {"type": "plain_text", "text": "Acknowledge"},
-        "url": url,
+    if is_web_url(url) and len(url) <= URL_MAX:
+        elements.append(_button("acknowledge", "Open" if asked else "Acknowledge", url=url))
+    if elements and message.kind in (MessageKind.ALARM, MessageKind.PAGE):
+        elements[0]["style"] = "danger"
+    if elements:
+        yield {"type": "actions", "elements": elements}
+
+
+def _answers(value: str) -> Iterator[dict[str, Any]]:
+    yield _button("tocsin.acknowledge", "Acknowledge", value=value)
+    yield _button("tocsin.decline", "I cannot", value=value)
+    # Calling the next level wakes people: a thumb that slipped must not.
+    sure = {
+        "title": {"type": "plain_text", "text": "Call the next level?"},
+        "text": {"type": "plain_text", "text": "Its people are paged at once."},
+        "confirm": {"type": "plain_text", "text": "Call them"},
+        "deny": {"type": "plain_text", "text": "Not now"},
     }
-    if message.kind in (MessageKind.ALARM, MessageKind.PAGE):
-        button["style"] = "danger"
-    yield {"type": "actions", "elements": [button]}
+    yield _button("tocsin.escalate", "Escalate", value=value, confirm=sure)
+
+
+def _button(action: str, text: str, **more: Any) -> dict[str, Any]:
+    return {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": text}, **more}
 
 
 def _fields(message: Message) -> Iterator[dict[str, Any]]:

@@ -9,12 +9,13 @@ import click
 from tocsin.cli.settings import strangers
 from tocsin.cli.wiring import Tocsin
 from tocsin.core.ids import ChannelName
-from tocsin.core.rules import Rulebook
+from tocsin.core.rules import JOINS, Rulebook
 
 _HOW: Final = {
     "webhook": "TOCSIN_WEBHOOK_ALLOW",
     "email": "TOCSIN_SMTP_HOST and TOCSIN_SMTP_FROM",
     "slack": "TOCSIN_SLACK_TOKEN",
+    "pagerduty": "TOCSIN_PAGERDUTY_ROUTING_KEY",
 }
 
 
@@ -55,9 +56,8 @@ class Banner:
 
     def _unserved(self) -> set[ChannelName]:
         """Answer the channels that the playbook speaks of and nothing carries."""
-        people = (method.channel for person in self._rules.people.values() for method in person.methods)
-        audiences = (each.channel for each in self._rules.audiences.values() if each.channel is not None)
-        return {*people, *audiences} - set(self._tocsin.channels)
+        asked = {ChannelName(part) for name in self._rules.channels() for part in name.split(JOINS)}
+        return asked - set(self._tocsin.channels)
 
     def _first(self, token: str | None) -> Iterator[str]:
         url = self._tocsin.settings.url

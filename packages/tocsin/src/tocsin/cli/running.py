@@ -18,6 +18,7 @@ from tocsin.cli.logs import set_up
 from tocsin.cli.session import Failed
 from tocsin.cli.settings import Settings, SettingsError
 from tocsin.cli.wiring import Tocsin, open_store, rulebook, wire
+from tocsin.cli.wiring_channels import secrets
 from tocsin.core.rules import Rulebook
 from tocsin.playbook.problems import PlaybookErrors
 from tocsin.store.port import Store, StoreUnavailable
@@ -78,7 +79,9 @@ async def _serve(settings: Settings, rules: Rulebook, listener: socket.socket) -
         raise Failed(str(error)) from error
     try:
         await tocsin.engine.start()
-        app = create_app(tocsin.engine, tocsin.queries, tocsin.links, tocsin.read_playbook)
+        app = create_app(
+            tocsin.engine, tocsin.queries, tocsin.links, tocsin.read_playbook, secrets(settings), tocsin.replies
+        )
 
         async def ready() -> None:
             # Made when it can be shown: a token that a failed start has kept would open nothing to anybody.

@@ -14,8 +14,10 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from tocsin.cli.settings_providers import PROVIDER_SECRETS, PROVIDER_URLS, ProviderSettings
+
 PREFIX: Final = "TOCSIN_"
-SECRETS: Final = ("slack_token", "smtp_password", "webhook_secret", "link_secret")
+SECRETS: Final = ("slack_token", "smtp_password", "webhook_secret", "link_secret", *PROVIDER_SECRETS)
 _FOR_CLIENTS: Final = ("url", "token", "config")
 """Variables that the other commands read; a server passes over them."""
 
@@ -26,7 +28,7 @@ class SettingsError(Exception):
     """A setting cannot be used; the message names it and the way out."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(ProviderSettings, frozen=True, kw_only=True):
     """All that can be set. The defaults are a Tocsin that works on one machine with nothing set up."""
 
     host: str = "127.0.0.1"
@@ -151,7 +153,7 @@ def _with_secrets(raw: Mapping[str, Any], called: Any) -> dict[str, Any]:
             secret = name.removesuffix("_file")
             if secret in raw:
                 raise SettingsError(f"{called(secret)} and {called(name)} are both given. Keep one of them.")
-            values[secret] = _secret(Path(str(value)), called(name))
+            values[secret] = _converted(secret, _secret(Path(str(value)), called(name)), called(name))
         else:
             values[name] = _converted(name, value, called(name))
     return values
@@ -171,8 +173,8 @@ def _secret(path: Path, called: str) -> str:
 
 def _converted(name: str, value: object, called: str) -> Any:
     kind = next(field.type for field in msgspec.structs.fields(Settings) if field.name == name)
-    if name in ("webhook_allow", "commands") and isinstance(value, str):
-        value = value.replace(",", " ").split()
+    if isinstance(value, str):
+        value = _parts(value, kind, called)
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -180,6 +182,18 @@ def _converted(name: str, value: object, called: str) -> Any:
         raise SettingsError(
             f"{called}: {shown} cannot be used: {_lower(str(error))}. {_REMEDIES.get(name, '')}".strip()
         ) from error
+
+
+def _parts(value: str, kind: Any, called: str) -> object:
+    """Cut a text into the list or the table that a setting is made of."""
+    if kind == tuple[str, ...]:
+        return value.replace(",", " ").split()
+    if kind != dict[str, str]:
+        return value
+    pairs = [part.partition("=") for part in value.split()]
+    if not all(name and sign and rest for name, sign, rest in pairs):
+        raise SettingsError(f"{called}: not every part is a name and a value. Write name=value, separated by spaces.")
+    return {name: rest for name, _, rest in pairs}
 
 
 _REMEDIES: Final = {
@@ -196,7 +210,7 @@ _REMEDIES: Final = {
 
 
 def _check(settings: Settings) -> None:
-    for name in ("base_url", "prometheus_url", "slack_base_url"):
+    for name in ("base_url", "prometheus_url", "slack_base_url", *PROVIDER_URLS):
         value = getattr(settings, name)
         if value and not value.startswith(("http://", "https://")):
             raise SettingsError(f'{PREFIX}{name.upper()}: "{value}" is no URL. Write it with http:// or https://.')

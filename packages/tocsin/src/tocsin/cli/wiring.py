@@ -7,7 +7,7 @@ import asyncio
 import os
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,16 +16,16 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from tocsin.actions.port import Target
-from tocsin.channels.console import ConsoleChannel
 from tocsin.channels.port import Channel
 from tocsin.cli.files import folder_of
 from tocsin.cli.session import Failed
 from tocsin.cli.settings import Settings, SettingsError, load
+from tocsin.cli.wiring_channels import calls_out, replies, wire_channels
 from tocsin.cli.wiring_targets import targets
 from tocsin.core.actions import TargetKind
 from tocsin.core.ids import ChannelName
 from tocsin.core.rules import Rulebook
-from tocsin.engine.clock import Chance, Clock, Numbers, SystemClock
+from tocsin.engine.clock import Chance, Numbers, SystemClock
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.grouping import Grouping
 from tocsin.engine.handler import Handler
@@ -191,6 +191,7 @@ class Tocsin:
         self.queries = Queries(engine.store, engine.handler)
         self.links = links
         self.targets = targets
+        self.replies = replies(settings, http)
         self._http = http
 
     async def read_playbook(self) -> Rulebook:
@@ -211,10 +212,13 @@ class Tocsin:
 async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
     """Put the parts together. Raises `SettingsError`."""
     clock, chance, telemetry = SystemClock(), Chance(), Telemetry()
-    http = _http() if _calls_out(settings) else None
-    channels = _channels(settings, clock, http)
+    http = _http() if calls_out(settings) else None
+    channels = wire_channels(settings, clock, http)
     links = Links(link_secret(settings), settings.url)
     playbooks = Playbooks(store, rules)
+    playbooks.settles = channels.settling
+    for name in rules.channels():
+        channels.get(name)  # Those joined of several are made before their pace is asked for.
     handler = Handler(store, playbooks, telemetry)
     heartbeats = Heartbeats(store, playbooks)
     numbers = Numbers(store)
@@ -238,61 +242,8 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
     return Tocsin(settings, engine, channels, http, links, targets(settings, playbooks))
 
 
-def _calls_out(settings: Settings) -> bool:
-    return bool(settings.prometheus_url or settings.slack_token or settings.webhook_allow)
-
-
 def _http() -> "httpx.AsyncClient":
     import httpx  # noqa: PLC0415 - as the module says.
 
     # No proxy of the environment: whom we call is decided by the allow-list, not by a variable.
     return httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=100, max_keepalive_connections=20))
-
-
-def _channels(settings: Settings, clock: Clock, http: "httpx.AsyncClient | None") -> dict[ChannelName, Channel]:
-    made: dict[str, Callable[[], Channel]] = {"console": _console}
-    if settings.webhook_allow and http is not None:
-        made["webhook"] = lambda: _webhook(settings, clock, http)
-    if settings.slack_token and http is not None:
-        made["slack"] = lambda: _slack(settings, http)
-    if settings.smtp_host:
-        made["email"] = lambda: _email(settings, clock)
-    return {ChannelName(name): make() for name, make in made.items()}
-
-
-def _console() -> Channel:
-    import sys  # noqa: PLC0415 - looked at now, so that a redirected output is the redirected one.
-
-    return ConsoleChannel(sys.stdout)
-
-
-def _webhook(settings: Settings, clock: Clock, http: "httpx.AsyncClient") -> Channel:
-    from tocsin.channels.webhook import WebhookChannel  # noqa: PLC0415
-
-    try:
-        return WebhookChannel(http, settings.webhook_allow, clock.now, settings.webhook_secret)
-    except ValueError as error:
-        raise SettingsError(f"TOCSIN_WEBHOOK_ALLOW: {error}. Write a host, or the beginning of a URL.") from error
-
-
-def _slack(settings: Settings, http: "httpx.AsyncClient") -> Channel:
-    from tocsin.channels.slack import SlackChannel  # noqa: PLC0415
-
-    return SlackChannel(http, settings.slack_token, settings.slack_base_url)
-
-
-def _email(settings: Settings, clock: Clock) -> Channel:
-    from tocsin.channels.email import EmailChannel, Relay  # noqa: PLC0415
-
-    relay = Relay(
-        host=settings.smtp_host,
-        sender=settings.smtp_from,
-        port=settings.smtp_port,
-        security=settings.smtp_security,
-        username=settings.smtp_user,
-        password=settings.smtp_password,
-    )
-    try:
-        return EmailChannel(relay, clock.now)
-    except ValueError as error:
-        raise SettingsError(f"TOCSIN_SMTP_FROM: {error}. Give one plain address.") from error

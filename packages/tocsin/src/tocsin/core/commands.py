@@ -1,6 +1,6 @@
 """What is asked for, what else a decision may depend on, and how it is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -10,6 +10,7 @@ from whenever import Instant
 from tocsin.core.events import TOCSIN, Actor, AlertBrief, Evidence, Sample
 from tocsin.core.ids import (
     AudienceId,
+    ChannelName,
     ComponentId,
     IncidentId,
     IntentId,
@@ -306,6 +307,8 @@ class Situation(msgspec.Struct, frozen=True):
     rules: Rulebook
     duty: Duty
     ends: ShiftEnds = msgspec.field(default_factory=dict)
+    settles: Container[ChannelName] = frozenset()
+    """The channels that keep state of a page and are told when it is settled."""
 
     def shift_ends_at(self, rotation: RotationId, person: PersonId) -> Instant | None:
         """Answer until when a person is on call in a rotation; None if they are not, or never hand over."""

@@ -29,6 +29,12 @@ RoleName = NewType("RoleName", str)
 Severity = NewType("Severity", str)
 """A severity's name. Its rank is its place in the playbook's list, so another organisation may have three or five."""
 
+
+def intent_id(incident: IncidentId, number: int, place: str | int) -> IntentId:
+    """Answer the id of a message that an incident's event of this number asks for."""
+    return IntentId(f"{incident}.{number}.{place}")
+
+
 INCIDENT_COMMANDER = RoleName("incident_commander")
 """The one role that the core itself speaks of: only it may resolve unverified (V4) and approve a mitigation (M4)."""
 

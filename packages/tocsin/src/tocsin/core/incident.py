@@ -65,6 +65,7 @@ from tocsin.core.events import (
 from tocsin.core.ids import ComponentId, IncidentId, IntentId, PersonId, RoleName, Severity
 from tocsin.core.limits import UNDELIVERED_REMEMBERED
 from tocsin.core.pages import Pages
+from tocsin.core.sent import Sent, sent_after
 from tocsin.core.stages import Stage, later_than
 
 
@@ -109,6 +110,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """When the ladder began anew because the last one in charge was let go."""
     roles: Mapping[RoleName, PersonId] = {}
     pages: Pages = {}
+    sent: tuple[Sent, ...] = ()
+    """The messages that carried its pages, until it is resolved."""
     declined: tuple[PersonId, ...] = ()
     """Who said that they cannot take it, since it was opened or grew worse."""
     verdict: Verdict | None = None
@@ -160,7 +163,8 @@ def evolve(incident: Incident | None, event: AnyEvent) -> Incident:
         return _declared(event)
     assert incident is not None, "a timeline begins with its declaration"
     grown = _EVOLUTIONS.get(type(event), _unchanged)(incident, event)
-    return replace(grown, size=incident.size + 1, last_at=max(incident.last_at, event.at))
+    sent = sent_after(incident.sent, event, incident.id, incident.size + 1)
+    return replace(grown, size=incident.size + 1, last_at=max(incident.last_at, event.at), sent=sent)
 
 
 def _declared(event: IncidentDeclared) -> Incident:

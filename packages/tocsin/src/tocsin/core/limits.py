@@ -7,6 +7,15 @@ from whenever import TimeDelta
 BODY_MAX: Final = 16 * 1024 * 1024
 """Bytes of one request. Ten thousand alerts of 1.5 KB each fit; a body larger than that is a mistake or an attack."""
 
+CALLBACK_MAX: Final = 256 * 1024
+"""Bytes of what a provider calls back with. The largest, a Slack message with all its blocks, has a fifth of that."""
+
+CALLBACKS_REMEMBERED: Final = 10_000
+"""Answers by way of providers remembered by their ids, so that one sent twice is known: a few hundred bytes each."""
+
+CALLBACK_AGE_MAX: Final = TimeDelta(minutes=5)
+"""How old a signed request may be where its signature names the time, as Slack advises: older ones are replayed."""
+
 ALERTS_PER_SIGNAL: Final = 250
 """Alerts kept in one inbox row. A larger body is split, so that no single step of the intake blocks the others."""
 
@@ -73,6 +82,9 @@ ROWS_PER_PAGE: Final = 200
 SAMPLES_PER_MEASUREMENT: Final = 64
 FLIPS_REMEMBERED: Final = 32
 UNDELIVERED_REMEMBERED: Final = 64
+
+SENT_REMEMBERED: Final = 10_000
+"""Messages of one incident that carried pages, newest last: those of a whole company, asked several times each."""
 
 REPEAT_WITHIN: Final = TimeDelta(minutes=1)
 """The same words from the same person within this are one utterance sent twice."""

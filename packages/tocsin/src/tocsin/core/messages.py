@@ -22,12 +22,15 @@ class MessageKind(StrEnum):
     """For one person; no answer is demanded."""
     ANNOUNCEMENT = "announcement"
     """For an audience."""
+    SETTLED = "settled"
+    """To a channel that keeps state: a page that it carried needs nothing more."""
 
 
 RANKS = {
     MessageKind.ALARM: 0,
     MessageKind.PAGE: 0,
     MessageKind.REMINDER: 1,
+    MessageKind.SETTLED: 1,
     MessageKind.NOTICE: 2,
     MessageKind.ANNOUNCEMENT: 3,
 }
@@ -48,6 +51,24 @@ class Link(msgspec.Struct, frozen=True):
     url: str
 
 
+class Settlement(StrEnum):
+    """How a page came to need nothing more."""
+
+    ACKNOWLEDGED = "acknowledged"
+    DECLINED = "declined"
+    RESOLVED = "resolved"
+
+
+class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which page is settled, and how."""
+
+    page: IntentId
+    """The message that carried it."""
+    how: Settlement
+    receipt: str = ""
+    """What the provider called that message; filled in by the dispatcher, empty if it never said."""
+
+
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is said, in parts that each channel renders as well as it can."""
 
@@ -62,6 +83,9 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     links: tuple[Link, ...] = ()
     acknowledge_url: str = ""
     """Filled in by the dispatcher when the message is a page: signed, for one person and one incident."""
+    decline_url: str = ""
+    """By which the same person says "I cannot"; filled in with the other."""
+    settles: Settled | None = None
     drill: bool = False
 
 

@@ -12,15 +12,16 @@ from msgspec.structs import replace
 from tocsin.core import events as e
 from tocsin.core.commands import Situation
 from tocsin.core.events import AnyEvent
-from tocsin.core.ids import IntentId, PersonId
+from tocsin.core.ids import IntentId, PersonId, intent_id
 from tocsin.core.incident import Incident, evolve
 from tocsin.core.judgement import commander
 from tocsin.core.limits import NOTICE_PATIENCE, PAGE_PATIENCE, TELL_PATIENCE
-from tocsin.core.messages import RANKS, Fact, Intent, Link, Message, MessageKind
+from tocsin.core.messages import RANKS, Fact, Intent, Link, Message, MessageKind, Settled, Settlement
 from tocsin.core.mitigation import approvers
 from tocsin.core.narration import figure, narrate, ordinal
 from tocsin.core.paging import quietest
 from tocsin.core.rules import Announcement, Audience, Method, MethodKind, Rulebook
+from tocsin.core.sent import Sent, unanswered
 
 _ANNOUNCED = {
     e.IncidentDeclared: Announcement.DECLARED,
@@ -53,8 +54,10 @@ def intents(incident: Incident | None, events: Iterable[AnyEvent], given: Situat
     """Answer every message that these events ask for, given the incident before them."""
     result: list[Intent] = []
     for event in events:
-        incident = evolve(incident, event)
+        before, incident = incident, evolve(incident, event)
         result.extend(_intents(incident, event, given))
+        if before is not None:
+            result.extend(_settled(before, incident, event, given))
     return tuple(result)
 
 
@@ -134,7 +137,7 @@ def _to_person(
     patience = PAGE_PATIENCE if message.kind is MessageKind.PAGE else TELL_PATIENCE
     for place, method in enumerate(methods):
         yield Intent(
-            id=IntentId(f"{incident.id}.{incident.size}.{place}"),
+            id=intent_id(incident.id, incident.size, place),
             incident=incident.id,
             rank=RANKS[message.kind],
             channel=method.channel,
@@ -159,7 +162,7 @@ def _to_audiences(
             continue  # A person posts it there by hand and says so.
         method = Method(MethodKind.CONSOLE, audience.channel, audience.address)
         yield Intent(
-            id=IntentId(f"{incident.id}.{incident.size}.a{place}"),
+            id=intent_id(incident.id, incident.size, f"a{place}"),
             incident=incident.id,
             rank=RANKS[kind],
             channel=audience.channel,
@@ -168,6 +171,39 @@ def _to_audiences(
             created_at=event.at,
             give_up_at=event.at + NOTICE_PATIENCE,
             method=method,
+        )
+
+
+def _settled(before: Incident, after: Incident, event: AnyEvent, given: Situation) -> Iterable[Intent]:
+    """Tell those channels that keep state of a page how it ended, so that nothing rings on elsewhere (D2)."""
+    match event:
+        case e.Acknowledged():
+            how, over = Settlement.ACKNOWLEDGED, unanswered(before.sent, event.by.person)
+        case e.PageDeclined():
+            how, over = Settlement.DECLINED, unanswered(before.sent, event.person)
+        case e.IncidentResolved():
+            how, over = Settlement.RESOLVED, before.sent
+        case _:
+            return ()
+    told = [sent for sent in over if sent.method.channel in given.settles]
+    return _settlements(after, event, told, how, given) if told else ()
+
+
+def _settlements(
+    incident: Incident, event: AnyEvent, told: Iterable[Sent], how: Settlement, given: Situation
+) -> Iterable[Intent]:
+    message = _message(MessageKind.SETTLED, incident, _subject(incident), narrate(event, given.rules), given)
+    for place, sent in enumerate(told):
+        yield Intent(
+            id=intent_id(incident.id, incident.size, f"s{place}"),
+            incident=incident.id,
+            rank=RANKS[message.kind],
+            channel=sent.method.channel,
+            address=sent.method.address,
+            message=replace(message, settles=Settled(sent.intent, how)),
+            created_at=event.at,
+            give_up_at=event.at + NOTICE_PATIENCE,
+            method=sent.method,
         )
 
 

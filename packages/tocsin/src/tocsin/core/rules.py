@@ -38,6 +38,9 @@ from tocsin.core.targets import Target as Target
 from tocsin.core.targets import ThePerson as ThePerson
 from tocsin.core.turns import Layer, Restriction, Turn
 
+JOINS = "+"
+"""Between the names of channels that stand in for one another, where one name is wanted: ``voice+apprise``."""
+
 
 class Method(msgspec.Struct, frozen=True):
     """One way to reach one person: a channel that is configured, and the address on it."""
@@ -463,6 +466,12 @@ class Rulebook(msgspec.Struct, frozen=True):
     def worse(self, one: Severity, other: Severity) -> bool:
         """Tell whether one severity is worse than the other."""
         return self.rank(one) < self.rank(other)
+
+    def channels(self) -> frozenset[ChannelName]:
+        """Answer the channels that its people and audiences are reached by."""
+        people = (method.channel for person in self.people.values() for method in person.methods)
+        audiences = (each.channel for each in self.audiences.values() if each.channel is not None)
+        return frozenset((*people, *audiences))
 
     def rule(self, rule_id: RuleId) -> Rule | None:
         """Find a row by its id."""

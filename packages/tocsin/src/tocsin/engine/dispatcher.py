@@ -25,7 +25,9 @@ from tocsin.core.limits import (
 from tocsin.core.messages import Intent, Message, MessageKind
 from tocsin.engine.clock import Chance, Clock
 from tocsin.engine.handler import Handler
+from tocsin.engine.links import DECLINES
 from tocsin.engine.pace import Paces
+from tocsin.engine.settling import settlement
 from tocsin.engine.telemetry import Telemetry
 from tocsin.store.port import Attempt, AttemptOutcome, Change, Store
 
@@ -90,7 +92,11 @@ class Dispatcher:
         if await self._pointless(intent):
             await self._end(intent, "withdrawn", "answered before this attempt")
             return
-        outcome = await self._deliver(intent)
+        message = await self._message(intent)
+        if message is None:
+            await self._end(intent, "withdrawn", "the page never left")
+            return
+        outcome = message if isinstance(message, Deferred) else await self._deliver(intent, message)
         now = self._clock.now()
         self._telemetry.deliveries.labels(intent.channel, type(outcome).__name__.lower()).inc()
         match outcome:
@@ -112,12 +118,19 @@ class Dispatcher:
         incident = await self._handler.load(intent.incident)
         return incident is not None and intent.page not in incident.pages
 
-    async def _deliver(self, intent: Intent) -> Outcome:
+    async def _message(self, intent: Intent) -> Message | Deferred | None:
+        """Complete a message with what is known only now. None: nothing is to be said any more."""
+        if intent.message.settles is not None:
+            page = await self._store.obligation(intent.message.settles.page)
+            return settlement(intent.message, intent.message.settles, page)
+        return self._addressed(intent)
+
+    async def _deliver(self, intent: Intent, message: Message) -> Outcome:
         channel = self._channels.get(intent.channel)
         if channel is None:
             return Rejected(f'channel "{intent.channel}" is not configured')
         try:
-            return await channel.deliver(self._addressed(intent), intent.address, DeliveryKey(intent.id))
+            return await channel.deliver(message, intent.address, DeliveryKey(intent.id))
         except Exception as fault:  # A channel that breaks its promise must not cost a page.
             self._telemetry.fault("channel", fault, intent.id)
             return Deferred(f"fault in channel {intent.channel}: {type(fault).__name__}")
@@ -125,7 +138,8 @@ class Dispatcher:
     def _addressed(self, intent: Intent) -> Message:
         if intent.message.kind is not MessageKind.PAGE or intent.person is None:
             return intent.message
-        return replace(intent.message, acknowledge_url=self._sign_link(intent, self._clock.now()))
+        url = self._sign_link(intent, self._clock.now())
+        return replace(intent.message, acknowledge_url=url, decline_url=f"{url}{DECLINES}" if url else "")
 
     def _next_at(self, now: Instant, tries: int, wait: TimeDelta | None) -> Instant:
         backoff: TimeDelta = min(BACKOFF_FIRST * 2 ** min(tries, 16), BACKOFF_MAX)

@@ -10,6 +10,9 @@ from whenever import Instant, TimeDelta
 from tocsin.core.ids import IncidentId, PersonId
 from tocsin.core.messages import Intent
 
+DECLINES = "/cannot"
+"""What a link ends in by which the same person says "I cannot"."""
+
 _LIVES_FOR = TimeDelta(hours=24)
 
 

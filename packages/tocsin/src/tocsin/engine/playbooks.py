@@ -4,13 +4,14 @@ A new version takes effect for new incidents; an open incident keeps the version
 in the store before the first incident can refer to it, so no restart can leave an incident without its rules.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 from whenever import Instant
 
 from tocsin.core.arrangements import Arranged, Arrangement, Imported, Sheet
 from tocsin.core.commands import Situation
+from tocsin.core.ids import ChannelName
 from tocsin.core.incident import Incident
 from tocsin.core.oncall import duty, next_change, shift_ends
 from tocsin.core.rules import Duty, Rulebook, ShiftEnds
@@ -39,6 +40,8 @@ class Playbooks:
         self.arranged = Arranged()
         """What people have arranged and is not over."""
         self._duties: dict[str, _Span] = {}
+        self.settles: Container[ChannelName] = frozenset()
+        """The channels that keep state of a page; known once they are wired."""
 
     async def adopt(self, rulebook: Rulebook, now: Instant) -> None:
         """Make a version the one in force, once the store has it."""
@@ -87,7 +90,7 @@ class Playbooks:
         # Time never runs backwards inside one timeline, whatever the machine's clock does.
         instant = max(now, incident.last_at) if incident else now
         span = self._span(rules, instant)
-        return Situation(now=instant, rules=rules, duty=span.duty, ends=span.ends)
+        return Situation(now=instant, rules=rules, duty=span.duty, ends=span.ends, settles=self.settles)
 
     def _span(self, rules: Rulebook, at: Instant) -> _Span:
         """Answer who is on call and until when. Every decision asks; the answer holds until somebody takes over."""

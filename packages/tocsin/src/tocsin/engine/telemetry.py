@@ -23,6 +23,9 @@ class Telemetry:
         self.clamped = self._counter("tocsin_clamped_times_total", "Alerts dated from receipt: too old or ahead.")
         self.events = self._counter("tocsin_events_total", "Events written to timelines.", "event")
         self.refused = self._counter("tocsin_refused_total", "Requests and commands refused.", "reason")
+        self.callbacks = self._counter(
+            "tocsin_callbacks_total", "What providers called back with.", "provider", "result"
+        )
         self.deliveries = self._counter("tocsin_deliveries_total", "Attempts at delivery.", "channel", "outcome")
         self.faults = self._counter("tocsin_faults_total", "Errors of our own that a step isolated.", "step")
         self.missed = self._counter("tocsin_deadlines_missed_total", "Deadlines that somebody missed.", "clause")

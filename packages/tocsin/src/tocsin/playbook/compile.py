@@ -181,7 +181,7 @@ def _methods(playbook: Playbook, docs: tuple[MethodDoc, ...]) -> tuple[Method, .
     return tuple(
         Method(method.kind, ChannelName(channel), method.address)
         for method in docs
-        if (channel := method.channel or playbook.channel_of(method.kind.value))
+        if (channel := playbook.carrier(method))
     )
 
 

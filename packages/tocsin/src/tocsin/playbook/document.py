@@ -17,8 +17,10 @@ from tocsin.playbook.sections import (
     CommunicationDoc,
     DeadlinesDoc,
     EscalationDoc,
+    MethodDoc,
     PersonDoc,
     SeverityDoc,
+    joined,
 )
 
 
@@ -61,7 +63,11 @@ class Playbook(msgspec.Struct, frozen=True, kw_only=True):
         line = document.line(path) if document else 0
         return Problem(file, line, spoken(path), message, remedy, severity, check)
 
+    def carrier(self, method: MethodDoc) -> ChannelName | None:
+        """Answer the channel that carries a person's contact method: its own, or its kind's."""
+        return joined(method.channel) if method.channel else self.channel_of(method.kind.value)
+
     def channel_of(self, kind: str) -> ChannelName | None:
-        """Answer the channel that carries a kind of contact."""
-        channel = self.about.channels.get(kind)
-        return None if channel is None else ChannelName(channel)
+        """Answer the channel that carries a kind of contact; the names of several joined."""
+        carrier = self.about.channels.get(kind)
+        return None if carrier is None else joined(carrier)

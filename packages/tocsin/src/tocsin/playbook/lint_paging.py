@@ -119,7 +119,7 @@ def emergency(playbook: Playbook) -> Iterator[Problem]:
             "give either person, or name and methods",
         )
     for number, method in enumerate(doc.methods if doc else ()):
-        channel = method.channel or playbook.channel_of(method.kind.value)
+        channel = playbook.carrier(method)
         yield from address_fits(playbook, (*place, "methods", number), method.kind.value, channel, method.address)
     if EMERGENCY_CONTACT in playbook.people:
         yield playbook.problem(

@@ -4,15 +4,15 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
-from tocsin.core.rules import MethodKind
+from tocsin.core.rules import JOINS, MethodKind
 from tocsin.playbook.document import Playbook
 from tocsin.playbook.lint_references import Place
 from tocsin.playbook.lint_rota import no_zone, zone_exists
 from tocsin.playbook.problems import Problem
-from tocsin.playbook.sections import PersonDoc
+from tocsin.playbook.sections import Carrier, PersonDoc, joined
 from tocsin.playbook.shape import meant
 
-KNOWN_CHANNELS: Final = ("console", "webhook", "email", "slack")
+KNOWN_CHANNELS: Final = ("console", "webhook", "email", "slack", "pagerduty", "voice", "sms", "apprise")
 """The channels that Tocsin has. Which of them are set up is known at start only."""
 
 KINDS: Final = (*(kind.value for kind in MethodKind), "status_page", "ticket", "webhook")
@@ -24,6 +24,11 @@ _ADDRESSES: Final = {
         r"#[a-z0-9_-]{1,80}|@?[UWCGD][A-Z0-9]{4,}",
         "a Slack channel (#incidents) or an id (U0AF1234)",
     ),
+    "pagerduty": (
+        r"[A-Za-z0-9._+-]{1,64}(@[A-Za-z0-9.-]{1,190})?",
+        "a user id of PagerDuty (PXPGF42), an e-mail address, or a name from TOCSIN_PAGERDUTY_ROUTES",
+    ),
+    "voice": (r"\+[0-9]{7,15}", "a number such as +15550100123"),
     "webhook": (r"https?://[^\s/]+(/\S*)?", "a URL such as https://hooks.example.org/tocsin"),
     "phone": (r"\+[0-9]{7,15}", "a number such as +15550100123"),
     "sms": (r"\+[0-9]{7,15}", "a number such as +15550100123"),
@@ -34,14 +39,28 @@ _ADDRESSES: Final = {
 
 def channels(playbook: Playbook) -> Iterator[Problem]:
     """Find kinds of contact that are carried by a channel that does not exist, or do not exist themselves."""
-    for kind, channel in playbook.about.channels.items():
+    for kind, carrier in playbook.about.channels.items():
         place = ("playbook.yaml", "channels", kind)
         if kind not in KINDS:
             remedy = meant(kind, KINDS, "the kinds are")
             yield playbook.problem("unknown-kind", place, f'there is no kind of contact "{kind}"', remedy)
+        yield from _known(playbook, place, carrier)
+
+
+def _known(playbook: Playbook, place: Place, carrier: Carrier) -> Iterator[Problem]:
+    """Find channels that do not exist, and lists that stand in for nothing."""
+    names = _names(carrier)
+    for channel in names:
         if channel not in KNOWN_CHANNELS:
             remedy = meant(channel, KNOWN_CHANNELS, "the channels are")
             yield playbook.problem("unknown-channel", place, f'there is no channel "{channel}"', remedy)
+    if not names or len(set(names)) < len(names):
+        why = "a channel stands in for itself here" if names else "no channel is named"
+        yield playbook.problem("unknown-channel", place, why, "name each channel once, the best one first")
+
+
+def _names(carrier: Carrier | None) -> tuple[str, ...]:
+    return () if carrier is None else tuple(joined(carrier).split(JOINS)) if carrier else ()
 
 
 def methods(playbook: Playbook) -> Iterator[Problem]:
@@ -58,18 +77,17 @@ def methods(playbook: Playbook) -> Iterator[Problem]:
             yield no_zone(playbook, ("people.yaml", "people", key, "zone"), person.zone)
         for number, method in enumerate(person.methods):
             place = ("people.yaml", "people", key, "methods", number)
-            channel = method.channel or playbook.channel_of(method.kind.value)
+            channel = playbook.carrier(method)
             if channel is None:
                 yield _uncarried(playbook, place, method.kind.value)
-            elif channel not in KNOWN_CHANNELS and method.channel:
-                remedy = meant(channel, KNOWN_CHANNELS, "the channels are")
-                yield playbook.problem("unknown-channel", place, f'there is no channel "{channel}"', remedy)
+            elif method.channel:
+                yield from _known(playbook, place, method.channel)
             yield from address_fits(playbook, place, method.kind.value, channel, method.address)
 
 
 def _carried(playbook: Playbook, person: PersonDoc) -> Iterator[bool]:
     for method in person.methods:
-        yield (method.channel or playbook.channel_of(method.kind.value)) in KNOWN_CHANNELS
+        yield any(name in KNOWN_CHANNELS for name in _names(playbook.carrier(method)))
 
 
 def _uncarried(playbook: Playbook, place: Place, kind: str) -> Problem:
@@ -79,12 +97,14 @@ def _uncarried(playbook: Playbook, place: Place, kind: str) -> Problem:
 
 def address_fits(playbook: Playbook, place: Place, kind: str, channel: str | None, address: str) -> Iterator[Problem]:
     """Hold an address against what its channel takes; where that takes anything, as the console does, its kind."""
-    judge = channel if channel in _ADDRESSES else kind
-    pattern, example = _ADDRESSES.get(judge, ("(?s:.*)", ""))
-    if re.fullmatch(pattern, address) is None:
-        yield playbook.problem(
-            "bad-address", (*place, "address"), f'"{address}" is no address for {judge}', f"write {example}"
-        )
+    for name in _names(channel) or (kind,):
+        judge = name if name in _ADDRESSES else kind
+        pattern, example = _ADDRESSES.get(judge, ("(?s:.*)", ""))
+        if re.fullmatch(pattern, address) is None:
+            yield playbook.problem(
+                "bad-address", (*place, "address"), f'"{address}" is no address for {judge}', f"write {example}"
+            )
+            return
 
 
 def audiences(playbook: Playbook) -> Iterator[Problem]:
@@ -116,13 +136,17 @@ def calendar(playbook: Playbook) -> Iterator[Problem]:
 
 def not_configured(playbook: Playbook, configured: Collection[str]) -> Iterator[Problem]:
     """Find kinds of contact whose channel is not set up here. What goes there ends among the dead letters."""
-    for kind, channel in playbook.about.channels.items():
-        if channel in KNOWN_CHANNELS and channel not in configured:
+    for kind, carrier in playbook.about.channels.items():
+        for channel in _missing(carrier, configured):
             yield _not_set_up(playbook, ("playbook.yaml", "channels", kind), channel)
     for key, person in playbook.people.items():
         for number, method in enumerate(person.methods):
-            if method.channel in KNOWN_CHANNELS and method.channel not in configured:
-                yield _not_set_up(playbook, ("people.yaml", "people", key, "methods", number), method.channel or "")
+            for channel in _missing(method.channel, configured):
+                yield _not_set_up(playbook, ("people.yaml", "people", key, "methods", number), channel)
+
+
+def _missing(carrier: Carrier | None, configured: Collection[str]) -> Iterator[str]:
+    return (name for name in _names(carrier) if name in KNOWN_CHANNELS and name not in configured)
 
 
 def _not_set_up(playbook: Playbook, place: Place, channel: str) -> Problem:

@@ -10,10 +10,19 @@ import msgspec
 from msgspec import Meta
 from whenever import Date, Time, TimeDelta
 
-from tocsin.core.rules import Announcement, MethodKind
+from tocsin.core.ids import ChannelName
+from tocsin.core.rules import JOINS, Announcement, MethodKind
 from tocsin.playbook import words
 from tocsin.playbook.base import Clause, Doc, Key, Line, Weekday
 from tocsin.playbook.words import Act, Allowance, Whom
+
+Carrier = Key | tuple[Key, ...]
+"""A channel, or several that stand in for one another: the first that takes a message has it."""
+
+
+def joined(carrier: Carrier) -> ChannelName:
+    """Answer the one name of one or more channels."""
+    return ChannelName(carrier if isinstance(carrier, str) else JOINS.join(carrier))
 
 
 class CalendarDoc(Doc, frozen=True, kw_only=True):
@@ -80,9 +89,9 @@ class AboutDoc(Doc, frozen=True, kw_only=True):
     owner: Line
     review_overdue_severity: Key
     clause: Clause
-    channels: dict[str, Key]
+    channels: dict[str, Carrier]
     """Kind of contact (``pager``, ``slack``, ``status_page`` …) to the channel that carries it. The one place to
-    change when a provider is set up; ``console`` always works."""
+    change when a provider is set up; ``console`` always works. Several in a list stand in for one another."""
     commanders: tuple[Key, ...] = ("incident_commander", "responder")
     calendar: CalendarDoc = msgspec.field(default_factory=CalendarDoc)
     links: dict[Key, Line] = msgspec.field(default_factory=dict)
@@ -153,7 +162,7 @@ class MethodDoc(Doc, frozen=True, kw_only=True):
 
     kind: MethodKind
     address: Line
-    channel: Key | None = None
+    channel: Carrier | None = None
 
 
 class NotifyDoc(Doc, frozen=True, kw_only=True):

@@ -62,7 +62,7 @@ def _walk(document: Document, kind: Any, value: Any, path: Path) -> None:
     origin = typing.get_origin(bare)
     if origin in (types.UnionType, typing.Union):
         if value is not None:
-            _walk(document, next(arm for arm in typing.get_args(bare) if arm is not type(None)), value, path)
+            _walk(document, _arm(bare, value), value, path)
     elif isinstance(bare, type) and issubclass(bare, Doc):
         _walk_struct(document, bare, value, path)
     elif origin is tuple and isinstance(value, list):
@@ -77,6 +77,12 @@ def _walk(document: Document, kind: Any, value: Any, path: Path) -> None:
         _leaf_count(document, kind, value, path)
     else:
         _leaf(document, kind, value, path)
+
+
+def _arm(union: Any, value: Any) -> Any:
+    """Answer the type that is meant where one of several may stand: for a list that of lists, else the first."""
+    arms = [arm for arm in typing.get_args(union) if arm is not type(None)]
+    return next((arm for arm in arms if isinstance(value, list) and typing.get_origin(arm) is tuple), arms[0])
 
 
 def _walk_struct(document: Document, kind: type[Doc], value: Any, path: Path) -> None:

@@ -280,6 +280,11 @@ class MemoryStore:
         """Answer every obligation to reach somebody in an incident, in the order in which they arose."""
         return tuple(delivery.entry() for delivery in self._ledgers.get(incident, ()))
 
+    async def obligation(self, intent: IntentId) -> LedgerEntry | None:
+        """Answer one obligation to reach somebody, as the ledger has it."""
+        delivery = self._deliveries.get(intent)
+        return delivery.entry() if delivery else None
+
     async def silences(self, ending_after: Instant | None = None) -> tuple[Silence, ...]:
         """Answer silences and maintenance windows, in order of arrival; all, or those not over by an instant."""
         return tuple(

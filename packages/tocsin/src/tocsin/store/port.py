@@ -285,6 +285,10 @@ class Store(Protocol):
         """Answer every obligation to reach somebody in an incident, in the order in which they arose."""
         ...
 
+    async def obligation(self, intent: IntentId) -> LedgerEntry | None:
+        """Answer one obligation to reach somebody, as the ledger has it."""
+        ...
+
     async def silences(self, ending_after: Instant | None = None) -> tuple[Silence, ...]:
         """Answer all silences, or those not over by an instant; one that was ended early is over from then on."""
         ...

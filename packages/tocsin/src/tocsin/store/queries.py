@@ -8,7 +8,7 @@ from whenever import Instant
 
 from tocsin.core.alert import Alert, Silence
 from tocsin.core.events import AnyEvent
-from tocsin.core.ids import AlertFingerprint, IncidentId, SignalId
+from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, SignalId
 from tocsin.core.messages import Intent
 from tocsin.store import tables as t
 from tocsin.store.codec import decoder, encode
@@ -246,6 +246,20 @@ def ledger(connection: sa.Connection, incident: IncidentId) -> tuple[LedgerEntry
         LedgerEntry(intent_from(row.body), tuple(tried.get(row.id, ())), row.state, maybe(row.next_at))
         for row in connection.execute(_INTENTS_OF, asked)
     )
+
+
+_INTENT: Final = sa.select(t.intents.c.state, t.intents.c.next_at, t.intents.c.body).where(t.intents.c.id == _given)
+_ATTEMPTS_AT: Final = sa.select(t.attempts.c.body).where(t.attempts.c.intent == _given).order_by(t.attempts.c.at)
+
+
+def obligation(connection: sa.Connection, intent: IntentId) -> LedgerEntry | None:
+    """Answer one obligation to reach somebody, as the ledger has it."""
+    asked = {"given": intent}
+    row = connection.execute(_INTENT, asked).first()
+    if row is None:
+        return None
+    tried = tuple(_attempt.decode(body) for body in connection.scalars(_ATTEMPTS_AT, asked))
+    return LedgerEntry(intent_from(row.body), tried, row.state, maybe(row.next_at))
 
 
 _SILENCES: Final = sa.select(t.silences.c.body).order_by(t.silences.c.seq)

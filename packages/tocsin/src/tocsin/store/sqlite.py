@@ -22,7 +22,7 @@ from whenever import Instant
 from tocsin.core.alert import Alert, Silence
 from tocsin.core.arrangements import Arrangement, Imported
 from tocsin.core.events import AnyEvent
-from tocsin.core.ids import AlertFingerprint, IncidentId, SignalId
+from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, SignalId
 from tocsin.core.messages import Intent
 from tocsin.store import migrations, queries, rota
 from tocsin.store.lock import LockFile
@@ -156,6 +156,10 @@ class SqliteStore:
     async def ledger(self, incident: IncidentId) -> tuple[LedgerEntry, ...]:
         """Answer every obligation to reach somebody in an incident, in the order in which they arose."""
         return await self._ask(queries.ledger, incident)
+
+    async def obligation(self, intent: IntentId) -> LedgerEntry | None:
+        """Answer one obligation to reach somebody, as the ledger has it."""
+        return await self._ask(queries.obligation, intent)
 
     async def silences(self, ending_after: Instant | None = None) -> tuple[Silence, ...]:
         """Answer silences and maintenance windows; all, or those not over by an instant."""

@@ -5,7 +5,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from whenever import Date, Instant, Time, TimeDelta
 
-from tocsin.core.limits import BODY_MAX
+from tocsin.core.limits import BODY_MAX, CALLBACK_MAX
 from tocsin.engine.links import Links
 from tocsin.engine.queries import Queries
 from tocsin.engine.serve import Engine
@@ -13,18 +13,28 @@ from tocsin.store.codec import enc_hook
 from tocsin.web import openapi
 from tocsin.web.api import acts, classify, health, incidents, oncall, playbook, signals, silences, tokens
 from tocsin.web.auth import authorize
+from tocsin.web.callbacks import pagerduty, slack
+from tocsin.web.callbacks.doors import Replies, Secrets
 from tocsin.web.ingest import Ingest
 from tocsin.web.pages import acknowledge
 from tocsin.web.problems import answering
 from tocsin.web.site import Reload, Site, provide_caller, provide_site
 
 
-def create_app(engine: Engine, queries: Queries, links: Links, reload: Reload) -> Litestar:
+def create_app(
+    engine: Engine,
+    queries: Queries,
+    links: Links,
+    reload: Reload,
+    secrets: Secrets | None = None,
+    replies: Replies | None = None,
+) -> Litestar:
     """Make the application over a running engine. Starting and stopping the engine is its caller's business.
 
-    ``reload`` reads the playbook anew and puts it in force; what it raises is answered as a problem.
+    ``reload`` reads the playbook anew and puts it in force; what it raises is answered as a problem. ``secrets`` are
+    what providers sign their callbacks with, ``replies`` says something to whoever asked by way of one.
     """
-    site = Site(engine, queries, links, reload)
+    site = Site(engine, queries, links, reload, secrets, replies)
     app = Litestar(
         route_handlers=[
             health.health,
@@ -33,6 +43,11 @@ def create_app(engine: Engine, queries: Queries, links: Links, reload: Reload) -
             acknowledge.show,
             acknowledge.acknowledge,
             Router("/signals", route_handlers=[signals.alertmanager, signals.heartbeat, signals.report]),
+            Router(
+                "/callbacks",
+                route_handlers=[pagerduty.webhook, slack.interactivity, slack.command, slack.events],
+                request_max_body_size=CALLBACK_MAX,
+            ),
             Router("/api/v1", route_handlers=[signals.show, oncall.oncall, classify.classify]),
             Router(
                 "/api/v1/incidents",

@@ -22,7 +22,7 @@ from tocsin.engine.links import LinkExpired, LinkRefused
 from tocsin.engine.telemetry import Telemetry
 from tocsin.playbook.problems import PlaybookErrors
 from tocsin.playbook.problems import Problem as PlaybookProblem
-from tocsin.signals.port import Unreadable
+from tocsin.signals.port import Forged, Unreadable
 from tocsin.store.codec import encode
 from tocsin.store.port import Conflict, StoreUnavailable
 
@@ -59,6 +59,9 @@ class Fault(StrEnum):
     LAST_ADMIN = "last_admin"
     LINK_FORGED = "link_forged"
     LINK_EXPIRED = "link_expired"
+    CALLBACK_FORGED = "callback_forged"
+    CALLBACK_STALE = "callback_stale"
+    CALLBACK_OFF = "callback_off"
     PLAYBOOK_INVALID = "playbook_invalid"
     STORE_UNAVAILABLE = "store_unavailable"
     INTERNAL = "internal"
@@ -189,6 +192,11 @@ def _link(error: LinkRefused) -> Problem:
     return problem(status, fault, str(error), remedy)
 
 
+def _forged(error: Forged) -> Problem:
+    fault = Fault.CALLBACK_STALE if error.stale else Fault.CALLBACK_FORGED
+    return problem(HTTPStatus.FORBIDDEN, fault, error.detail, error.remedy)
+
+
 def too_large() -> Problem:
     """Answer that a body goes over the limit."""
     detail = f"the body is larger than {BODY_MAX} bytes"
@@ -203,6 +211,7 @@ _MAKERS: Final[Mapping[type[Exception], Callable[[Any], Problem]]] = {
     Conflict: _unavailable,
     PlaybookErrors: _playbook,
     LinkRefused: _link,
+    Forged: _forged,
     BodyTooLarge: _too_large,
     ValidationException: _parameter,
     NotFoundException: _not_found,

@@ -1,6 +1,7 @@
 """What every route needs: the engine and its neighbours, who asks, and what a route says of itself."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -11,11 +12,13 @@ from litestar.di import NamedDependency
 from tocsin.core.commands import Reason, Refused
 from tocsin.core.ids import ComponentId
 from tocsin.core.rules import Rulebook
+from tocsin.engine.answers import Answers
 from tocsin.engine.links import Links
 from tocsin.engine.queries import Queries
 from tocsin.engine.serve import Engine
 from tocsin.web.auth import Caller, Role, Tokens
 from tocsin.web.bodies import Body
+from tocsin.web.callbacks.doors import Replies, Secrets
 
 VERSION: Final = version("tocsin")
 
@@ -26,14 +29,41 @@ Reload = Callable[[], Awaitable[Rulebook]]
 class Site:
     """The parts behind the routes."""
 
-    def __init__(self, engine: Engine, queries: Queries, links: Links, reload: Reload) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        queries: Queries,
+        links: Links,
+        reload: Reload,
+        secrets: Secrets | None = None,
+        replies: Replies | None = None,
+    ) -> None:
         self.engine = engine
         self.queries = queries
         self.links = links
         self.reload = reload
         self.tokens = Tokens(engine.store, engine.clock)
+        self.answers = Answers(engine)
+        self.secrets = secrets or Secrets()
+        self._replies = replies
+        self._later: set[asyncio.Task[object]] = set()
         self.description = b""
         """The OpenAPI document, once the application stands."""
+
+    async def reply(self, url: str, text: str) -> bool:
+        """Say something to whoever asked by way of a provider; tell whether it was taken."""
+        return await self._replies.reply(url, text) if self._replies and url else False
+
+    def later(self, work: Coroutine[object, object, object]) -> None:
+        """Let work go on after the answer; what must not be lost has been kept before."""
+        task = asyncio.ensure_future(work)
+        self._later.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[object]") -> None:
+        self._later.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self.engine.telemetry.fault("web", fault, "after the answer")
 
     @property
     def rules(self) -> Rulebook:

@@ -13,12 +13,13 @@ from tocsin.core.classify import classify_report
 from tocsin.core.commands import Declare, Reason, Refused
 from tocsin.core.events import Actor, Evidence
 from tocsin.core.ids import ComponentId, IncidentId, Severity
-from tocsin.core.limits import CONFLICTS_MAX, EVENTS_PER_PAGE, ROWS_PER_PAGE
+from tocsin.core.limits import EVENTS_PER_PAGE, ROWS_PER_PAGE
 from tocsin.core.scorecard import Promise
 from tocsin.engine.queries import Due, Ledger, Line, View
-from tocsin.store.port import Conflict, Headline
+from tocsin.store.port import Headline
 from tocsin.web.auth import Role
 from tocsin.web.bodies import Body, Name, Text, taken
+from tocsin.web.declaring import opened
 from tocsin.web.site import Site, TheCaller, TheSite, known_component, says
 
 T = TypeVar("T")
@@ -84,31 +85,18 @@ async def declare(request: Request[Any, Any, Any], site: TheSite, caller: TheCal
     by = caller.actor(body.by, site.rules)
     components = _components(body, site)
     severity, evidence = _classified(body, components[0], by, site)
-    now = site.engine.clock.now()
-    for _ in range(CONFLICTS_MAX):
-        command = Declare(
-            by=by,
-            incident=await site.engine.numbers.next(),
-            title=body.title,
-            components=components,
-            severity=severity,
-            evidence=evidence,
-            detected_at=now,
-            group_key=group_key(components[0], {}, site.rules.grouping.by),
-            description=body.description,
-        )
-        if await _declared(site, command):
-            return await shown(site, command.incident)
-        site.engine.numbers.forget()  # Another node has given this number meanwhile.
-    raise Conflict(f"no number was free in {CONFLICTS_MAX} attempts")
-
-
-async def _declared(site: Site, command: Declare) -> bool:
-    """Declare an incident, or answer that its number is taken."""
-    try:
-        return bool(await site.engine.handle(command.incident, command))
-    except Conflict:
-        return False
+    command = Declare(
+        by=by,
+        incident=IncidentId(""),  # Given when it is opened.
+        title=body.title,
+        components=components,
+        severity=severity,
+        evidence=evidence,
+        detected_at=site.engine.clock.now(),
+        group_key=group_key(components[0], {}, site.rules.grouping.by),
+        description=body.description,
+    )
+    return await shown(site, await opened(site, command))
 
 
 def _components(body: DeclareBody, site: Site) -> tuple[ComponentId, ...]:

@@ -1,0 +1,31 @@
+"""The settings of providers: pagers, telephones, chat and the hundred others."""
+
+from typing import Final
+
+import msgspec
+
+PROVIDER_SECRETS: Final = (
+    "pagerduty_routing_key",
+    "pagerduty_routes",
+    "pagerduty_webhook_secret",
+    "slack_signing_secret",
+)
+"""Settings that may be read from a file of their own."""
+
+PROVIDER_URLS: Final = ("pagerduty_url", "slack_hooks_url")
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator can set of providers. Nothing set: the provider is not used."""
+
+    pagerduty_routing_key: str = ""
+    """The integration key for every address that ``pagerduty_routes`` does not name."""
+    pagerduty_routes: dict[str, str] = {}
+    """Address to integration key."""
+    pagerduty_url: str = "https://events.pagerduty.com"
+    pagerduty_webhook_secret: tuple[str, ...] = ()
+    """Signs what PagerDuty calls back with; several while it is being changed."""
+    slack_signing_secret: str = ""
+    """Signs what Slack sends; opens the ways in for its buttons and `/incident`."""
+    slack_hooks_url: str = "https://hooks.slack.com"
+    """Where the reply addresses that Slack gives may lead, and nowhere else."""

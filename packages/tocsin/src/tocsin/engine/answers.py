@@ -1,0 +1,157 @@
+"""Answers by way of providers: who it was, which incident is meant, and the command that it comes to (D2, E4).
+
+The web has checked the signature; here it is decided whether the answer counts. Whatever does not count is counted, and
+where there is an incident to write it into, its timeline says so: somebody may believe that they have answered.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from tocsin.core import marks as m
+from tocsin.core.commands import Acknowledge, AddNote, AnyCommand, Decline, Escalate, Refused
+from tocsin.core.events import Actor
+from tocsin.core.ids import IncidentId, PersonId
+from tocsin.core.incident import Incident
+from tocsin.core.limits import CALLBACKS_REMEMBERED
+from tocsin.core.rules import JOINS, Method, MethodKind, Rulebook
+from tocsin.engine.serve import Engine
+from tocsin.signals.port import Act, Answer
+
+_KINDS: Final = {
+    "pagerduty": frozenset({MethodKind.PAGER, MethodKind.EMAIL}),
+    "slack": frozenset({MethodKind.SLACK}),
+    "twilio": frozenset({MethodKind.PHONE, MethodKind.SMS}),
+}
+"""By which contact methods a provider's people are known here."""
+
+
+class Result(StrEnum):
+    """What became of an answer: a closed list, because each is a metric label."""
+
+    DONE = "done"
+    ALREADY_SO = "already_so"
+    REPEATED = "repeated"
+    STALE = "stale"
+    UNKNOWN_PAGE = "unknown_page"
+    UNKNOWN_PERSON = "unknown_person"
+    REFUSED = "refused"
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What became of an answer, in words for whoever gave it."""
+
+    result: Result
+    said: str
+    incident: IncidentId | None = None
+    person: PersonId | None = None
+
+
+class Answers:
+    """Takes answers by way of providers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    async def take(self, answer: Answer) -> Taken:
+        """Carry an answer out, if it counts. Raises `StoreUnavailable` if nothing could be kept."""
+        if answer.id and (answer.via, answer.id) in self._seen:
+            return self._counted(answer, Taken(Result.REPEATED, "this was taken already", answer.incident))
+        taken = await self._take(answer)
+        if answer.id:
+            self._remember(answer.via, answer.id)
+        return self._counted(answer, taken)
+
+    async def _take(self, answer: Answer) -> Taken:
+        incident = await self._meant(answer)
+        if incident is None:
+            return Taken(Result.UNKNOWN_PAGE, "there is no such page here")
+        reopened_at = incident.at(m.REOPENED)
+        if reopened_at is not None and answer.at < reopened_at:
+            return Taken(
+                Result.STALE, f"{incident.id} was opened again after that; answer the newest page", incident.id
+            )
+        if answer.act is Act.NOTE:
+            return await self._do(answer, incident, AddNote(by=Actor(via=answer.via), text=answer.text), None)
+        person = person_of(self._engine.playbooks.current, answer.via, answer.who, incident)
+        if person is None:
+            return await self._stranger(answer, incident)
+        return await self._do(answer, incident, command(answer, person, incident), person)
+
+    async def _meant(self, answer: Answer) -> Incident | None:
+        incident = answer.incident
+        if answer.page is not None:
+            page = await self._engine.store.obligation(answer.page)
+            incident = page.intent.incident if page else None
+        return await self._engine.handler.load(incident) if incident else None
+
+    async def _do(self, answer: Answer, incident: Incident, command: AnyCommand, person: PersonId | None) -> Taken:
+        try:
+            events = await self._engine.handle(incident.id, command)
+        except Refused as refusal:
+            said = f"{refusal.detail}; {refusal.remedy}" if refusal.remedy else refusal.detail
+            return Taken(Result.REFUSED, said, incident.id, person)
+        return Taken(Result.DONE if events else Result.ALREADY_SO, _DONE[answer.act], incident.id, person)
+
+    async def _stranger(self, answer: Answer, incident: Incident) -> Taken:
+        """Say in the timeline that somebody answered whom the playbook does not know: it does not count."""
+        who = " / ".join((answer.name, *(each for each in answer.who if each != answer.name))).strip(" /")
+        said = f"{who} is nobody in the playbook; add the address to their contact methods in people.yaml"
+        text = f"Not counted: {answer.act.value} by way of {answer.via}. {said}."
+        await self._do(answer, incident, AddNote(by=Actor(via=answer.via), text=text), None)
+        return Taken(Result.UNKNOWN_PERSON, said, incident.id)
+
+    def _remember(self, via: str, answer: str) -> None:
+        self._seen[via, answer] = None
+        while len(self._seen) > CALLBACKS_REMEMBERED:
+            self._seen.popitem(last=False)
+
+    def _counted(self, answer: Answer, taken: Taken) -> Taken:
+        self._engine.telemetry.callbacks.labels(answer.via, taken.result.value).inc()
+        return taken
+
+
+_DONE: Final = {
+    Act.ACKNOWLEDGE: "You are on it.",
+    Act.DECLINE: "Understood: whoever is next is asked.",
+    Act.ESCALATE: "The next level is called.",
+    Act.NOTE: "Noted.",
+}
+
+
+def command(answer: Answer, person: PersonId, incident: Incident) -> AnyCommand:
+    """Answer the command that a person's answer comes to."""
+    by = Actor(person=person, via=answer.via)
+    match answer.act:
+        case Act.ACKNOWLEDGE:
+            return Acknowledge(by=by)
+        case Act.DECLINE:
+            return Decline(by=by, reason=answer.text)
+        case Act.ESCALATE:
+            return Escalate(by=by, level=incident.level + 1, reason=answer.text)
+        case Act.NOTE:
+            return AddNote(by=by, text=answer.text)
+
+
+def person_of(rules: Rulebook, via: str, who: Iterable[str], incident: Incident | None = None) -> PersonId | None:
+    """Answer whose address this is. Of several who share one, whoever is being asked; a telephone may be a team's."""
+    asked = {_plain(address) for address in who}
+    found = [
+        person.id
+        for person in rules.people.values()
+        if any(_known_by(method, via) and _plain(method.address) in asked for method in person.methods)
+    ]
+    waiting = {page.person for page in incident.pages.values()} if incident else set()
+    return next((person for person in found if person in waiting), next(iter(found), None))
+
+
+def _known_by(method: Method, via: str) -> bool:
+    return method.kind in _KINDS.get(via, ()) or via in method.channel.split(JOINS)
+
+
+def _plain(address: str) -> str:
+    return address.removeprefix("@").casefold()
