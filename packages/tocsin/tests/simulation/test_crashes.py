@@ -57,7 +57,7 @@ def test_dying_before_any_delivery_receipt_loses_nothing(lawful: Lawful) -> None
 
 
 def test_dying_again_and_again_loses_nothing(lawful: Lawful) -> None:
-    points = tuple(CrashPoint("after", number) for number in range(3, 300, 9))
+    points = tuple(CrashPoint("after", number) for number in range(3, 300, 7))
 
     outcome = lawful(DRILL, SEED, points, drill())
 
