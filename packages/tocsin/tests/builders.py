@@ -28,7 +28,8 @@ from tocsin.core.objectives import health_objective, sample
 from tocsin.core.oncall import duty, shift_ends
 from tocsin.core.rules import Duty, Rulebook, ShiftEnds
 from tocsin.core.stages import Stage
-from tocsin.playbook.load import load_rulebook, shipped
+from tocsin.playbook.compile import compiled
+from tocsin.playbook.load import load, load_rulebook, shipped
 
 SUNDAY_NIGHT = Instant.from_utc(2026, 11, 22, 3)
 TUESDAY_MORNING = Instant.from_utc(2026, 11, 24, 10)
@@ -45,6 +46,14 @@ CTO = PersonId("grace-okafor")
 def rulebook() -> Rulebook:
     """Answer the shipped playbook, compiled."""
     return load_rulebook(shipped("agentic-flow"))
+
+
+@lru_cache
+def slack_rulebook() -> Rulebook:
+    """Answer the shipped playbook with Slack set up: whatever it says by Slack goes there, and incidents get rooms."""
+    playbook = load(shipped("agentic-flow"))
+    channels = {**playbook.about.channels, "slack": "slack"}
+    return compiled(msgspec.structs.replace(playbook, about=msgspec.structs.replace(playbook.about, channels=channels)))
 
 
 def minutes(number: float) -> TimeDelta:

@@ -26,7 +26,7 @@ PROMISED = (
         "classify",
         "simulate",
     ),
-    *("role", "component", "update", "mitigation", "flag", "escalate", "milestone", "reopen", "close"),
+    *("role", "component", "update", "mitigation", "flag", "room", "escalate", "milestone", "reopen", "close"),
     *("playbook check", "playbook schema", "playbook rules", "playbook show"),
     *("token create", "token revoke", "token list", "silence add", "silence list", "silence end", "db upgrade"),
 )

@@ -23,7 +23,9 @@ from tocsin.core.commands import (
     Decline,
     DelegateApproval,
     Escalate,
+    MarkMessage,
     NoticeSpread,
+    OpenRoom,
     PostUpdate,
     ProposeMitigation,
     RaiseFlag,
@@ -31,6 +33,7 @@ from tocsin.core.commands import (
     RecordDelivery,
     RecordMeasurement,
     RecordMitigation,
+    RecordRoom,
     RecordRunEnded,
     RecordRunStarted,
     Refused,
@@ -48,16 +51,19 @@ from tocsin.core.events import Actor, AnyEvent, Evidence
 from tocsin.core.ids import ComponentId, IntentId, PersonId, RunId, Severity
 from tocsin.core.incident import fold
 from tocsin.core.judgement import commander
+from tocsin.core.messages import Intent
 from tocsin.core.notifications import intents
+from tocsin.core.room_steps import RoomFound
 from tocsin.core.stages import Stage
 from tocsin.engine.handler import headline
 from tocsin.simulate import laws
 from tocsin.store.port import Append
 
 from ..arms import ACTIONS, BEFORE, armed
-from ..builders import SEV1, SEV2, SEV3, SEV4, Tale, brief, minutes, samples
+from ..builders import SEV1, SEV2, SEV3, SEV4, Tale, brief, changed, minutes, samples, slack_rulebook
 
 BOOK = armed()
+BOOK = changed(BOOK, rooms=slack_rulebook().rooms, rows=slack_rulebook().rows)
 SEVERITIES = st.sampled_from([SEV1, SEV2, SEV3, SEV4])
 PEOPLE = st.sampled_from([*sorted(BOOK.people)[:8], "ines-moreau", "aisha-bello", "stranger"]).map(PersonId)
 ACTORS = st.builds(Actor, st.one_of(PEOPLE, st.none()), st.just("test"), st.booleans())
@@ -98,6 +104,8 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(
         NoticeSpread, components=st.lists(COMPONENTS, max_size=3).map(lambda names: tuple(map(ComponentId, names)))
     ),
+    st.builds(OpenRoom, by=ACTORS, name=WORDS),
+    st.builds(MarkMessage, by=ACTORS, message=st.sampled_from(["1.1", "2.2"])),
     st.builds(Resolve, by=ACTORS, override_reason=WORDS),
     st.builds(Reopen, by=ACTORS, reason=WORDS),
     st.builds(CloseIncident, by=ACTORS, reason=WORDS),
@@ -111,6 +119,7 @@ class AnyIncident(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.tale = Tale(rules=BOOK)
+        self.steps: list[Intent] = []
         self.firing = 0
         self.numbers = itertools.count()
 
@@ -194,6 +203,16 @@ class AnyIncident(RuleBasedStateMachine):
         method = BOOK.people[PersonId("mara-lindqvist")].methods[0]
         self._do(RecordDelivery(page=None, method=method, intent=IntentId(f"n{place}"), why="gone"))
 
+    @rule(place=st.integers(0, 20), ends=st.sampled_from(["done", "done", "failed", "gone"]))
+    def a_step_on_the_room_ends(self, place: int, ends: str) -> None:
+        if not self.steps:
+            return
+        intent = self.steps.pop(place % len(self.steps))
+        assert intent.step is not None
+        why = "" if ends == "done" else "refused"
+        found = RoomFound(id=f"{type(intent.step).__name__}-{intent.id}", text="x", author="U0AF0004")
+        self._do(RecordRoom(step=intent.step, intent=intent.id, found=found, why=why, gone=ends == "gone"))
+
     def _do(self, command: AnyCommand) -> None:
         before, given = self.tale.state, self.tale.given
         try:
@@ -201,6 +220,7 @@ class AnyIncident(RuleBasedStateMachine):
         except Refused:
             return
         self._lawful(before, events)
+        self.steps += [each for each in intents(before, events, given) if each.step is not None]
         self.tale.do(command)
 
     def _lawful(self, before: object, events: tuple[AnyEvent, ...]) -> None:

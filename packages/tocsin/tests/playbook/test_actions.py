@@ -7,10 +7,11 @@ import pytest
 from whenever import TimeDelta
 
 from tocsin.core.actions import READS, RUNS, ActionId, FailureModeId, TargetKind, Verb
+from tocsin.core.audience import Announcement
 from tocsin.core.commands import Reason, Refused
 from tocsin.core.ids import AudienceId
 from tocsin.core.rendering import find, render
-from tocsin.core.rules import Announcement, Rulebook
+from tocsin.core.rules import Rulebook
 from tocsin.playbook.lint import lint
 from tocsin.playbook.load import load, load_rulebook, shipped
 

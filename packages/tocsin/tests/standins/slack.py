@@ -1,4 +1,4 @@
-"""A stand-in for Slack: speaks the published ``chat.postMessage`` and ``chat.update``, refuses what Slack refuses, and
+"""A stand-in for Slack: speaks the published Web API, as far as Tocsin calls it, refuses what Slack refuses, and
 sends what Slack sends when somebody presses a button or types a command.
 
 One thing it does is seen rather than published: a repeated ``client_msg_id`` is answered with the first message.
@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from .server import Request, Response, never, serving
+from .slack_workspace import ONLY_FORMS, SCOPES, Refused, Workspace
 
 TOKEN = "xoxb-1234-stand-in"
 SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
-_METHODS = ("/api/chat.postMessage", "/api/chat.update", "/api/auth.test")
 URL = re.compile(r"https?://[^\s<>]+")
 
 
@@ -34,7 +34,18 @@ class Slack:
     """If set, what every call is answered with; nothing is posted."""
     clock: Callable[[], float] | None = None
     """If set, more than one message a second into one channel is refused by it."""
+    limited: dict[str, int] = field(default_factory=dict)
+    """How many of the next calls of a method are told to come later."""
+    lost: dict[str, int] = field(default_factory=dict)
+    """How many of the next calls of a method are carried out, and their answers lost on the way."""
+    scopes: set[str] = field(default_factory=lambda: set(SCOPES.values()))
+    calls: list[str] = field(default_factory=list)
+    """The methods that were called, in order."""
+    workspace: Workspace = field(init=False)
     _posted_at: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.workspace = Workspace(self.messages)
 
     async def handle(self, request: Request) -> Response:
         if self.silent:
@@ -43,22 +54,40 @@ class Slack:
             return self.answer
         if request.method == "POST" and request.path.startswith("/actions/"):
             return self._reply(request)
-        if request.method != "POST" or request.path not in _METHODS:
+        path, _, query = request.path.partition("?")
+        method = path.removeprefix("/api/")
+        if method not in SCOPES:
             return _refused("unknown_method")
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token != TOKEN:
             return _refused("invalid_auth" if token else "not_authed")
-        if request.path == "/api/auth.test":
-            return _json({"ok": True, "user_id": "U0TOCSIN"})
-        if not request.headers.get("content-type", "").startswith("application/json"):
-            return _refused("invalid_form_data")
+        self.calls.append(method)
+        if SCOPES[method] not in self.scopes:
+            provided = ",".join(sorted(self.scopes))
+            return _json({"ok": False, "error": "missing_scope", "needed": SCOPES[method], "provided": provided})
+        if _counted(self.limited, method):
+            body = json.dumps({"ok": False, "error": "ratelimited"}).encode()
+            return Response(429, body, {"retry-after": "30", "content-type": "application/json"})
+        arguments = _arguments(request, query, method)
+        if isinstance(arguments, str):
+            return _refused(arguments)
+        answer = self._answered(method, arguments)
+        if _counted(self.lost, method):
+            raise ConnectionResetError
+        return answer
+
+    def _answered(self, method: str, arguments: dict[str, Any]) -> Response:
+        if method == "chat.postMessage":
+            return self._post(arguments)
         try:
-            arguments = json.loads(request.body.decode())
-        except ValueError:
-            return _refused("invalid_json")
-        if not isinstance(arguments, dict):
-            return _refused("json_not_object")
-        return self._update(arguments) if request.path == "/api/chat.update" else self._post(arguments)
+            if method == "chat.update" and arguments.get("channel") not in self.workspace.channels:
+                return self._update(arguments)
+            faults = block_faults(arguments.get("blocks", []))
+            if faults:
+                return _refused("invalid_blocks", faults)
+            return _json({"ok": True, **self.workspace.call(method, arguments)})
+        except Refused as refusal:
+            return _json({"ok": False, "error": refusal.error, **refusal.more})
 
     def _reply(self, request: Request) -> Response:
         """Take a reply at a ``response_url``: five of them, for half an hour."""
@@ -94,6 +123,10 @@ class Slack:
         channel = self._channel(arguments["channel"])
         if channel is None:
             return _refused("channel_not_found")
+        try:
+            self.workspace.postable(channel)
+        except Refused as refusal:
+            return _refused(refusal.error)
         faults = block_faults(arguments.get("blocks", []))
         if faults:
             return _refused("invalid_blocks", faults)
@@ -107,7 +140,7 @@ class Slack:
         return _json({"ok": True, "channel": channel, "ts": message["ts"], "message": {"text": message.get("text")}})
 
     def _channel(self, named: str) -> str | None:
-        if named in self.channels:
+        if named in self.channels or named in self.workspace.channels:
             return named
         return next((id_ for id_, name in self.channels.items() if name == named.removeprefix("#")), None)
 
@@ -131,6 +164,27 @@ async def slack() -> AsyncIterator[Slack]:
     async with serving(state.handle) as base:
         state.base_url = f"{base}/api"
         yield state
+
+
+def _counted(times: dict[str, int], method: str) -> bool:
+    left = times.get(method, 0)
+    times[method] = max(0, left - 1)
+    return left > 0
+
+
+def _arguments(request: Request, query: str, method: str) -> dict[str, Any] | str:
+    """The arguments of a call, wherever Slack looks for them; or how it refuses what it finds."""
+    given = dict(parse_qsl(query))
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("application/json") and method not in ONLY_FORMS:
+        try:
+            found = json.loads(request.body.decode())
+        except ValueError:
+            return "invalid_json"
+        return {**given, **found} if isinstance(found, dict) else "json_not_object"
+    if kind.startswith("application/x-www-form-urlencoded"):
+        return {**given, **dict(parse_qsl(request.body.decode()))}
+    return "invalid_form_data" if method == "chat.postMessage" else given
 
 
 def _json(value: Any) -> Response:

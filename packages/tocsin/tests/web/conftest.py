@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from msgspec.structs import replace
-from whenever import Date
+from whenever import Date, TimeDelta
 
+from tocsin.core.audience import RoomPolicy
+from tocsin.core.ids import ChannelName
 from tocsin.core.rules import Rulebook
 from tocsin.playbook.load import load_rulebook, shipped
 
@@ -16,7 +18,9 @@ from .town import Town
 def agentic_flow() -> Rulebook:
     """Agentic Flow's playbook, compiled."""
     # Reviewed in time, or every test would begin with an incident about that (Q2).
-    return replace(load_rulebook(shipped("agentic-flow")), next_review_on=Date(2027, 1, 1))
+    # A room is there for whoever asks, and for no incident by itself.
+    rooms = RoomPolicy((), TimeDelta(hours=1), ChannelName("slack"))
+    return replace(load_rulebook(shipped("agentic-flow")), next_review_on=Date(2027, 1, 1), rooms=rooms)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ CONTRACT = {
                     "mitigation",
                     "flag",
                 ),
-                *("escalate", "milestone", "resolve", "reopen", "close"),
+                *("room", "escalate", "milestone", "resolve", "reopen", "close"),
             )
         ),
         "/api/v1/silences",
@@ -118,6 +118,7 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
         ("mitigation", {"what": "restarted"}),
         ("flag", {"flag": next(iter(town.rules.flags))}),
         ("escalate", {"level": 4}),
+        ("room", {"name": "sev2-agentdb-slow"}),
         ("resolve", {"override_reason": "false alarm"}),
         ("milestone", {"milestone": next(iter(town.rules.milestones))}),
         ("reopen", {"reason": "again"}),

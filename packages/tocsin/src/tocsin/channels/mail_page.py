@@ -14,6 +14,8 @@ _ACCENTS: Final = {
     MessageKind.NOTICE: "#1f4e79",
     MessageKind.ANNOUNCEMENT: "#1f4e79",
     MessageKind.SETTLED: "#14532d",
+    MessageKind.ENTRY: "#1f4e79",
+    MessageKind.SUMMARY: "#1f4e79",
 }
 """Dark enough for white text on it (contrast 5:1 and more)."""
 

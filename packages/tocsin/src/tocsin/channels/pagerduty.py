@@ -39,6 +39,8 @@ _SEVERITIES: Final = {
     MessageKind.REMINDER: "warning",
     MessageKind.NOTICE: "info",
     MessageKind.ANNOUNCEMENT: "info",
+    MessageKind.ENTRY: "info",
+    MessageKind.SUMMARY: "info",
     MessageKind.SETTLED: "info",
 }
 """What kind of message is how urgent there. A service with dynamic notifications rings for ``critical`` only."""

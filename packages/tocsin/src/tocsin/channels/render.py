@@ -20,6 +20,8 @@ WORDS: Final = {
     MessageKind.NOTICE: "NOTICE",
     MessageKind.ANNOUNCEMENT: "UPDATE",
     MessageKind.SETTLED: "SETTLED",
+    MessageKind.ENTRY: "NEWS",
+    MessageKind.SUMMARY: "NOW",
 }
 """What each kind of message is called where there is only text."""
 

@@ -12,8 +12,9 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from tocsin.channels.http import Answer, post, wait
+from tocsin.channels.http import Answer, post
 from tocsin.channels.port import Accepted, Deferred, DeliveryKey, Outcome, Rejected
+from tocsin.channels.slack_api import Refusal, read
 from tocsin.channels.slack_blocks import blocks, fallback
 from tocsin.core.messages import Message, Settled
 
@@ -25,31 +26,6 @@ _KEYS: Final = uuid.UUID("6f1c53de-5a0c-5a0e-9f4b-70c51a000001")
 """The space in which delivery keys become the UUIDs that Slack takes."""
 
 _ADDRESS = re.compile(r"[#@]?[\w.-]{1,80}")
-_ERROR = re.compile(r"[a-z0-9_]{1,60}")
-
-RETRYABLE: Final = frozenset(
-    {"ratelimited", "rate_limited", "internal_error", "service_unavailable", "fatal_error", "request_timeout",
-     "team_added_to_org"}
-)  # fmt: skip
-
-REMEDIES: Final = {
-    "channel_not_found": "no such Slack channel, or the app may not see it; check the address and invite the app",
-    "not_in_channel": "the app is not in that Slack channel; invite it",
-    "is_archived": "that Slack channel is archived; give another address",
-    "invalid_auth": "Slack does not know our token; make a new one and configure it",
-    "not_authed": "no token is configured for Slack; configure one",
-    "account_inactive": "the token's Slack account is gone; make a new token",
-    "token_revoked": "the Slack token was revoked; make a new one",
-    "token_expired": "the Slack token has expired; make a new one",
-    "missing_scope": "the Slack token lacks a scope; give the app chat:write",
-    "restricted_action": "a setting of the Slack workspace keeps the app from posting there; ask its administrator",
-    "ekm_access_denied": "the Slack workspace's administrators have suspended posting; ask them",
-    "user_not_found": "no such person in Slack; check the address",
-    "duplicate_message_not_found": "an earlier attempt had been posted and has been removed since",
-    "duplicate_channel_not_found": "an earlier attempt went to another Slack channel",
-    "cant_update_message": "only the app that posted a message may change it",
-    "message_limit_exceeded": "the Slack workspace has used up its messages; ask its administrator",
-}  # fmt: skip
 
 
 _POSTED = re.compile(r"([A-Z0-9]{2,30}):(\d{1,12}\.\d{1,9})")
@@ -107,8 +83,8 @@ class SlackChannel:
         answer = await self._call("chat.update", changed)
         if isinstance(answer, Deferred):
             return answer
-        said = _read(answer) if answer.status == httpx.codes.OK else None
-        if said is not None and said.error in _GONE:
+        said = read(answer, _Said)
+        if isinstance(said, Refusal) and said.error in _GONE:
             return Accepted(receipt=f"nothing to change: {said.error}")
         return _outcome(answer, posted[1], DeliveryKey(posted[2]))
 
@@ -141,37 +117,15 @@ def _request(message: Message, address: str, key: DeliveryKey, answers: bool) ->
 
 
 class _Said(msgspec.Struct, frozen=True):
-    ok: bool
-    error: str = ""
     channel: str = ""
     ts: str = ""
 
 
 def _outcome(answer: Answer, address: str, key: DeliveryKey) -> Outcome:
-    match answer.status:
-        case 429:
-            return Deferred(why="Slack asked to slow down", wait=wait(answer))
-        case status if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            return Deferred(why=f"Slack failed with {status}", wait=wait(answer))
-        case status if status != httpx.codes.OK:
-            return Rejected(why=f"Slack refused with {status}; check the base URL")
-    said = _read(answer)
-    if said is None:
-        return Deferred(why="Slack answered something that is not its protocol")
-    if said.ok:
-        return Accepted(receipt=f"{said.channel or address}:{said.ts or key}")
-    return _refusal(said.error if _ERROR.fullmatch(said.error) else "an unreadable error", answer)
-
-
-def _read(answer: Answer) -> _Said | None:
-    try:
-        return msgspec.json.decode(answer.body, type=_Said)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _refusal(error: str, answer: Answer) -> Outcome:
-    if error in RETRYABLE:
-        return Deferred(why=f"Slack answered {error}", wait=wait(answer))
-    remedy = REMEDIES.get(error)
-    return Rejected(why=f"Slack answered {error}" + (f": {remedy}" if remedy else ""))
+    match read(answer, _Said):
+        case _Said() as said:
+            return Accepted(receipt=f"{said.channel or address}:{said.ts or key}")
+        case Refusal() as refusal:
+            return refusal.rejected()
+        case outcome:
+            return outcome

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tocsin.channels.render import CUT, body, facts, headline, links, one_line
+from tocsin.channels.render import CUT, body, facts, headline, links, one_line, printable
 from tocsin.core.messages import Message, MessageKind
 from tocsin.core.outbound import is_web_url
 
@@ -28,10 +28,16 @@ def blocks(message: Message, answered_as: str = "") -> list[dict[str, Any]]:
 
     With a name to be answered as, the buttons of a page come back to us under it; else there is one that is a link.
     """
+    if message.kind is MessageKind.ENTRY:
+        said = printable(message.text or message.subject).strip()
+        return [_section(text) for text in _sections(f"DRILL · {said}" if message.drill else said)]
+    first = headline(message)
+    # A first line that the header cuts must stand below it in full.
+    text = body(message) if len(escaped(first)) <= HEADER_MAX else printable(message.text).strip()
     return [
-        {"type": "header", "text": {"type": "plain_text", "text": cut_escaped(headline(message), HEADER_MAX)}},
+        {"type": "header", "text": {"type": "plain_text", "text": cut_escaped(first, HEADER_MAX)}},
         *_buttons(message, answered_as),
-        *(_section(text) for text in _sections(body(message))),
+        *(_section(text) for text in _sections(text)),
         *_fields(message),
         *_links(message),
     ]
@@ -39,6 +45,8 @@ def blocks(message: Message, answered_as: str = "") -> list[dict[str, Any]]:
 
 def fallback(message: Message) -> str:
     """Answer what a notification on a phone shows."""
+    if message.kind is MessageKind.ENTRY:
+        return cut_escaped(one_line(f"{message.severity} {message.incident} · {message.subject}"), FALLBACK_MAX)
     return cut_escaped(headline(message), FALLBACK_MAX)
 
 

@@ -45,6 +45,7 @@ class Banner:
         for name in sorted(self._unserved()):
             remedy = _HOW.get(name, f"one of {', '.join(['console', *_HOW])}, in playbook.yaml")
             yield f"  !! missing  {name}: the playbook uses it; set {remedy}"
+        yield f"  rooms       {_rooms(rules)}"
         if settings.prometheus_url:
             yield f"  objectives  asked of {settings.prometheus_url}"
         else:
@@ -73,6 +74,12 @@ class Banner:
         yield "  tocsin oncall"
         component = next(iter(self._rules.components), "COMPONENT")
         yield f'  tocsin declare "A first try" --component {component} --share 1%'
+
+
+def _rooms(rules: Rulebook) -> str:
+    if rules.rooms is None:
+        return "none: incidents get no Slack channel unless the playbook asks for them and lets slack carry slack"
+    return f"a Slack channel for each {' and '.join(rules.rooms.severities)}"
 
 
 def _short(path: Path) -> str:

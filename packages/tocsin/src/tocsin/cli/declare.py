@@ -18,6 +18,7 @@ from tocsin.cli.words import share
 @click.option("--data-lost/--no-data-lost", default=None, help="Is data lost or corrupted?")
 @click.option("--share", "share_of", metavar="SHARE", help="Share of operations affected: 30% or 0.3.")
 @click.option("--description", help="More about it; a dash reads the standard input.")
+@click.option("--room", metavar="NAME", help="Open a Slack channel of this name, whatever the severity (R2).")
 @click.option("--by", metavar="PERSON", help="In whose name; a commander's token may say so.")
 @talks
 def declare(
@@ -28,6 +29,7 @@ def declare(
     data_lost: bool | None,
     share_of: str | None,
     description: str | None,
+    room: str | None,
     by: str | None,
 ) -> None:
     """Declare an incident that no alert has seen (C6).
@@ -61,6 +63,7 @@ def declare(
         "data_lost": data_lost,
         "share": fraction,
         "description": text_of(description) if description else None,
+        "room": room,
         "by": by,
     }
     _show(now, now.post("/api/v1/incidents", body))

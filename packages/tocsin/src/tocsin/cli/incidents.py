@@ -105,6 +105,23 @@ def note(incident: str, text: str, by: str | None) -> None:
 
 @click.command()
 @_incident
+@click.argument("name", default="")
+@_by
+@talks
+def room(incident: str, name: str, by: str | None) -> None:
+    """Give an incident a Slack channel of its own (R2).
+
+    Grave ones get theirs by themselves. Without a name it is made of severity, component and title.
+
+    \b
+    tocsin room INC-42
+    tocsin room INC-42 sev3-slow-search
+    """
+    _act(incident, "room", name=name, by=by)
+
+
+@click.command()
+@_incident
 @click.argument("stage", type=click.Choice(["investigating", "identified", "monitoring"]))
 @_by
 @talks

@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "update": "incidents:update",
     "mitigation": "incidents:mitigation",
     "flag": "incidents:flag",
+    "room": "incidents:room",
     "escalate": "incidents:escalate",
     "milestone": "incidents:milestone",
     "resolve": "incidents:resolve",

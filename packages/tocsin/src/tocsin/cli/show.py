@@ -176,10 +176,20 @@ def _head(screen: Screen, view: dict[str, Any]) -> None:
     others = [person for person in view["responders"] if person not in view["roles"].values()]
     if others:
         rows.append(("responders", ", ".join(others)))
+    if view["room"]:
+        rows.append(("slack", _room(view["room"])))
+    if view["bridge_url"]:
+        rows.append(("bridge", view["bridge_url"]))
     rows.append(("alerts", f"{view['firing']} firing"))
     if view["unproven"]:
         rows.append(("unproven", view["unproven"]))
     screen.table(("", ""), rows, indent=2)
+
+
+def _room(room: dict[str, Any]) -> str:
+    states = {"failed": "could not be opened", "archived": "archived", "lost": "lost to us: see the timeline"}
+    state = next((words for key, words in states.items() if room[key]), "" if room["id"] else "being opened")
+    return f"#{room['name']}  {state or room['url']}".rstrip()
 
 
 def _stage(view: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from tocsin.actions.port import Target
 from tocsin.channels.port import Channel
+from tocsin.channels.rooms_port import Rooms
 from tocsin.cli.files import folder_of
 from tocsin.cli.session import Failed
 from tocsin.cli.settings import Settings, SettingsError, load
@@ -235,7 +236,7 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
         heartbeats=heartbeats,
         intake=Intake(store, handler, grouping, heartbeats, decoders, chance, telemetry),
         reconciler=Reconciler(store, handler, telemetry),
-        dispatcher=Dispatcher(store, handler, channels, links.sign, clock, chance, telemetry),
+        dispatcher=Dispatcher(store, handler, channels, links.sign, clock, chance, telemetry, _rooms(settings, http)),
         watcher=Watcher(store, handler, measured, telemetry) if measured else None,
         telemetry=telemetry,
     )
@@ -247,3 +248,11 @@ def _http() -> "httpx.AsyncClient":
 
     # No proxy of the environment: whom we call is decided by the allow-list, not by a variable.
     return httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=100, max_keepalive_connections=20))
+
+
+def _rooms(settings: Settings, http: "httpx.AsyncClient | None") -> Rooms | None:
+    if not settings.slack_token or http is None:
+        return None
+    from tocsin.channels.slack_rooms import SlackRooms  # noqa: PLC0415
+
+    return SlackRooms(http, settings.slack_token, settings.slack_base_url)

@@ -21,6 +21,7 @@ from tocsin.core.ids import (
     RunId,
     Severity,
 )
+from tocsin.core.room_steps import RoomFound, RoomStep
 from tocsin.core.rules import Duty, Method, Rulebook, ShiftEnds
 from tocsin.core.stages import Stage
 
@@ -42,6 +43,8 @@ class Declare(Command, frozen=True, kw_only=True, tag="declare"):
     detected_at: Instant
     group_key: str
     description: str = ""
+    room: str = ""
+    """Set by hand: open a Slack channel of this name, whatever the severity (R2)."""
 
 
 class AttachAlerts(Command, frozen=True, kw_only=True, tag="attach_alerts"):
@@ -119,6 +122,11 @@ class AddNote(Command, frozen=True, kw_only=True, tag="add_note"):
     """Write something into the timeline."""
 
     text: str
+    author: str = ""
+    """Who wrote it, where that is not the one who puts it here."""
+    link: str = ""
+    source: str = ""
+    """What it is known by where it was written, so that it comes into the timeline once."""
 
 
 class AddComponent(Command, frozen=True, kw_only=True, tag="add_component"):
@@ -245,6 +253,32 @@ class RecordDelivery(Command, frozen=True, kw_only=True, tag="record_delivery"):
     """Set when it was given up."""
 
 
+class OpenRoom(Command, frozen=True, kw_only=True, tag="open_room"):
+    """Give the incident a Slack channel of its own (R2)."""
+
+    name: str = ""
+    """How it is to be called; empty: made of severity, component and title."""
+
+
+class MarkMessage(Command, frozen=True, kw_only=True, tag="mark_message"):
+    """Say that a message of the incident's room belongs into the timeline."""
+
+    message: str
+    """What Slack calls it."""
+
+
+class RecordRoom(Command, frozen=True, kw_only=True, tag="record_room"):
+    """What became of a step on the incident's room: done, or given up with a reason."""
+
+    step: RoomStep
+    intent: IntentId
+    found: RoomFound = RoomFound()
+    why: str = ""
+    """Set when it was given up."""
+    gone: bool = False
+    """The room takes nothing from us any more."""
+
+
 class Resolve(Command, frozen=True, kw_only=True, tag="resolve"):
     """Declare the incident resolved; unverified only by its commander, with a reason (V4)."""
 
@@ -293,6 +327,9 @@ AnyCommand = (
     | ReachMilestone
     | RecordMeasurement
     | RecordDelivery
+    | OpenRoom
+    | MarkMessage
+    | RecordRoom
     | Resolve
     | Reopen
     | CloseIncident
@@ -350,6 +387,7 @@ class Reason(StrEnum):
     RUN_BEGUN = "run_begun"
     BUSY = "busy"
     LAST_IN_CHARGE = "last_in_charge"
+    NO_ROOMS = "no_rooms"
 
 
 class Refused(Exception):

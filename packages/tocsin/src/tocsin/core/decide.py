@@ -9,7 +9,7 @@ Deciding twice changes nothing: a command that asks for what is already so yield
 
 from typing import assert_never
 
-from tocsin.core import judgement, mitigation, paging, relief, reporting
+from tocsin.core import judgement, mitigation, paging, relief, reporting, rooms
 from tocsin.core.commands import (
     Acknowledge,
     AddComponent,
@@ -24,7 +24,9 @@ from tocsin.core.commands import (
     Decline,
     DelegateApproval,
     Escalate,
+    MarkMessage,
     NoticeSpread,
+    OpenRoom,
     PostUpdate,
     ProposeMitigation,
     RaiseFlag,
@@ -33,6 +35,7 @@ from tocsin.core.commands import (
     RecordDelivery,
     RecordMeasurement,
     RecordMitigation,
+    RecordRoom,
     RecordRunEnded,
     RecordRunStarted,
     Refused,
@@ -66,7 +69,7 @@ def decide(incident: Incident | None, command: AnyCommand, given: Situation) -> 
     return tuple(draft.events)
 
 
-def _act(draft: Draft, command: AnyCommand, given: Situation) -> None:  # noqa: PLR0912 - the one branch over commands.
+def _act(draft: Draft, command: AnyCommand, given: Situation) -> None:  # noqa: PLR0912, PLR0915 - the one branch.
     match command:
         case Tick():
             pass  # Every decision ends with what is due; a tick is only that.
@@ -120,6 +123,8 @@ def _act(draft: Draft, command: AnyCommand, given: Situation) -> None:  # noqa: 
             reporting.reach_milestone(draft, command, given)
         case RecordDelivery():
             paging.record_delivery(draft, command, given)
+        case OpenRoom() | MarkMessage() | RecordRoom():
+            rooms.act(draft, command, given)
         case Declare():
             raise AssertionError("declared above")
         case _:
@@ -148,6 +153,8 @@ def _declare(incident: Incident | None, command: Declare, given: Situation) -> t
     for component in command.components[1:]:
         reporting.add_component(draft, AddComponent(by=command.by, component=component), given)
     judgement.fill_roles(draft, given)
+    if command.room:
+        rooms.ask(draft, given, command.room, by=command.by)
     _tick(draft, given)
     return (declared, *draft.events)
 

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from whenever import Instant
 
+from tocsin.core import rooms
 from tocsin.core.commands import Situation
 from tocsin.core.draft import Draft
 from tocsin.core.events import (
@@ -35,6 +36,7 @@ from tocsin.core.rules import (
     MethodKind,
     NextOnLadder,
     OnRotation,
+    OpenARoom,
     Page,
     RaiseLevel,
     Remind,
@@ -70,6 +72,8 @@ def carry_out(draft: Draft, rule: Rule, consequence: Consequence, given: Situati
         case Close():
             if draft.incident.resolved:  # A milestone told too soon must not silence what is still open.
                 draft.add(IncidentClosed(at=given.now, reason=rule.title))
+        case OpenARoom():
+            rooms.ask(draft, given)
         case _:
             assert_never(consequence)
 

@@ -1,4 +1,4 @@
-"""What happened: the stored format of the timeline.
+"""What happened: the stored format of the timeline. All of it is found here; some subjects have files of their own.
 
 An event is past tense, frozen and never edited. Its tag and its field names are the stored format: a field may be added
 with a default, nothing may be renamed or given another meaning. `tests/core/timelines/` keeps old timelines that must
@@ -31,6 +31,17 @@ from tocsin.core.page_events import (
     PersonUnreachable,
 )
 from tocsin.core.relief_events import AcknowledgmentExtended, ReliefAsked, ResponderRelieved
+from tocsin.core.room_events import (
+    MessageMarked,
+    RoomArchived,
+    RoomAsked,
+    RoomLost,
+    RoomOpened,
+    RoomRegained,
+    RoomStepFailed,
+    RoomSummarised,
+    RoomWidened,
+)
 from tocsin.core.rules import Method
 from tocsin.core.run_events import (
     ApprovalDelegated,
@@ -51,6 +62,7 @@ __all__ = [
     "ApprovalDelegated",
     "Event",
     "Evidence",
+    "MessageMarked",
     "MitigationApproved",
     "MitigationEnded",
     "MitigationProposed",
@@ -65,6 +77,14 @@ __all__ = [
     "PersonUnreachable",
     "ReliefAsked",
     "ResponderRelieved",
+    "RoomArchived",
+    "RoomAsked",
+    "RoomLost",
+    "RoomOpened",
+    "RoomRegained",
+    "RoomStepFailed",
+    "RoomSummarised",
+    "RoomWidened",
     "Sample",
     "Verdict",
 ]
@@ -167,9 +187,15 @@ class RoleAssigned(Event, frozen=True, kw_only=True, tag="role_assigned"):
 
 
 class NoteAdded(Event, frozen=True, kw_only=True, tag="note_added"):
-    """A responder wrote something down."""
+    """A responder wrote something down, or marked what somebody wrote in the incident's room."""
 
     text: str
+    author: str = ""
+    """Who wrote it, where that is not the one who put it here."""
+    link: str = ""
+    """Where it was written."""
+    source: str = ""
+    """What it is known by there, so that it comes into the timeline once."""
 
 
 class UpdatePosted(Event, frozen=True, kw_only=True, tag="update_posted"):
@@ -268,6 +294,8 @@ class NotificationFailed(Event, frozen=True, kw_only=True, tag="notification_fai
     why: str
     intent: IntentId = IntentId("")
     """Which message it was."""
+    unsaid: str = ""
+    """What it said, if it was for the incident's room and is to be said where the room's audience reads without one."""
 
 
 class NobodyOnCall(Event, frozen=True, kw_only=True, tag="nobody_on_call"):
@@ -362,4 +390,13 @@ AnyEvent = (
     | IncidentResolved
     | IncidentReopened
     | IncidentClosed
+    | MessageMarked
+    | RoomAsked
+    | RoomOpened
+    | RoomSummarised
+    | RoomWidened
+    | RoomStepFailed
+    | RoomLost
+    | RoomRegained
+    | RoomArchived
 )

@@ -53,6 +53,7 @@ from tocsin.core.events import (
     ReliefAsked,
     ResponderRelieved,
     RoleAssigned,
+    RoomStepFailed,
     Sample,
     SeverityLowered,
     SeverityRaised,
@@ -63,8 +64,9 @@ from tocsin.core.events import (
     Verdict,
 )
 from tocsin.core.ids import ComponentId, IncidentId, IntentId, PersonId, RoleName, Severity
-from tocsin.core.limits import UNDELIVERED_REMEMBERED
+from tocsin.core.limits import ROOM_NOTES_REMEMBERED, UNDELIVERED_REMEMBERED
 from tocsin.core.pages import Pages
+from tocsin.core.room import CHANGING, Room, changed
 from tocsin.core.sent import Sent, sent_after
 from tocsin.core.stages import Stage, later_than
 
@@ -127,6 +129,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     last_ended: AlertsCleared | None = None
     undelivered: tuple[IntentId, ...] = ()
     """The notices given up last, by which a failure told twice is known."""
+    room: Room | None = None
+    """The incident's own Slack channel, as far as it has come."""
+    noted: tuple[str, ...] = ()
+    """The messages of the room that stand in the timeline already."""
 
     @property
     def resolved(self) -> bool:
@@ -291,7 +297,17 @@ def _role_assigned(incident: Incident, event: RoleAssigned) -> Incident:
 
 
 def _note_added(incident: Incident, event: NoteAdded) -> Incident:
-    return _said(_response(incident, event), event, "note", event.text)
+    after = _said(_response(incident, event), event, "note", event.text)
+    return replace(after, noted=(*after.noted, event.source)[-ROOM_NOTES_REMEMBERED:]) if event.source else after
+
+
+def _room_changed(incident: Incident, event: AnyEvent) -> Incident:
+    return replace(incident, room=changed(incident.room, event))
+
+
+def _room_step_failed(incident: Incident, event: RoomStepFailed) -> Incident:
+    undelivered = (*incident.undelivered, event.intent)[-UNDELIVERED_REMEMBERED:]
+    return replace(_room_changed(incident, event), undelivered=undelivered)
 
 
 def _update_posted(incident: Incident, event: UpdatePosted) -> Incident:
@@ -429,6 +445,8 @@ def _incident_closed(incident: Incident, event: IncidentClosed) -> Incident:
 
 
 _EVOLUTIONS: Mapping[type, Callable[[Incident, Any], Incident]] = {
+    **dict.fromkeys(CHANGING, _room_changed),
+    RoomStepFailed: _room_step_failed,
     AlertsAttached: _alerts_attached,
     AlertsCleared: _alerts_cleared,
     SeverityRaised: _severity_raised,

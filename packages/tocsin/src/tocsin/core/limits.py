@@ -68,6 +68,18 @@ TELL_PATIENCE: Final = TimeDelta(minutes=10)
 NOTICE_PATIENCE: Final = TimeDelta(hours=6)
 """How long an announcement to an audience is tried before it is a dead letter."""
 
+ROOM_PATIENCE: Final = TimeDelta(hours=2)
+"""How long one step on an incident's room is tried. Longer than Slack asks anybody to wait."""
+
+ROOM_NAME_MAX: Final = 72
+"""Characters of a room's name. Slack takes 80; the rest is for what tells two of the same name apart."""
+
+ROOM_TOPIC_MAX: Final = 250
+"""Characters of a topic, as Slack documents."""
+
+ROOM_NOTES_REMEMBERED: Final = 512
+"""Messages of a room that are known to stand in the timeline already, newest last."""
+
 BACKOFF_FIRST: Final = TimeDelta(seconds=1)
 BACKOFF_MAX: Final = TimeDelta(minutes=5)
 

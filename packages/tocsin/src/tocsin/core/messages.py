@@ -6,6 +6,7 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core.ids import ChannelName, IncidentId, IntentId, PageId, PersonId, RunId, Severity
+from tocsin.core.room_steps import RoomStep
 from tocsin.core.rules import Method
 
 
@@ -24,6 +25,10 @@ class MessageKind(StrEnum):
     """For an audience."""
     SETTLED = "settled"
     """To a channel that keeps state: a page that it carried needs nothing more."""
+    ENTRY = "entry"
+    """For the incident's own room: what is new, in a line; the rest is known there."""
+    SUMMARY = "summary"
+    """How an incident stands: one message, kept current."""
 
 
 RANKS = {
@@ -33,6 +38,8 @@ RANKS = {
     MessageKind.SETTLED: 1,
     MessageKind.NOTICE: 2,
     MessageKind.ANNOUNCEMENT: 3,
+    MessageKind.ENTRY: 3,
+    MessageKind.SUMMARY: 3,
 }
 """Lower goes first. A page overtakes everything but another page."""
 
@@ -106,3 +113,7 @@ class Intent(msgspec.Struct, frozen=True):
     person: PersonId | None = None
     run: RunId | None = None
     """What waits for this person's approval: the message carries the link to it."""
+    step: RoomStep | None = None
+    """What is to be done to the incident's room with the message; None: the message is delivered."""
+    not_before: Instant | None = None
+    """When it is due, if that is later than when it arose."""

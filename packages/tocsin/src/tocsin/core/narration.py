@@ -39,6 +39,16 @@ def ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
+def person_name(rules: Rulebook, person: str | None) -> str:
+    """Answer what people call a person."""
+    return _Names(rules).person(person)
+
+
+def role_name(role: str) -> str:
+    """Answer what people call a role: every word of a title is capital (R1)."""
+    return role.replace("_", " ").title()
+
+
 class _Names:
     """The names by which people call what the events name by id."""
 
@@ -149,6 +159,18 @@ def _resolved(event: e.IncidentResolved, names: _Names) -> str:
     return f"Resolved by {by} WITHOUT verification: {event.reason}"
 
 
+def _note(event: e.NoteAdded, names: _Names) -> str:
+    if not event.author:
+        return f"{names.person(event.by.person)}: {event.text}"
+    marked = f", marked by {names.person(event.by.person)}" if event.by.person else ""
+    return f"{event.author} in the Slack channel{marked}: {event.text}"
+
+
+def _room_step_failed(event: e.RoomStepFailed, names: _Names) -> str:
+    whom = f" {names.person(event.person)}" if event.person else ""
+    return f"Could not {event.step}{whom}: {event.why}"
+
+
 def _reason(reason: str) -> str:
     return f": {reason}" if reason else ""
 
@@ -169,7 +191,7 @@ _LINES: Mapping[type, Callable[[Any, _Names], str]] = {
     e.ResponderRelieved: _relieved,
     e.AcknowledgmentExtended: _extended,
     e.RoleAssigned: _assigned,
-    e.NoteAdded: lambda v, n: f"{n.person(v.by.person)}: {v.text}",
+    e.NoteAdded: _note,
     e.UpdatePosted: lambda v, n: f"Update to {n.audience(v.audience)}: {v.text}",
     e.MitigationApplied: lambda v, n: f"{n.person(v.by.person)} mitigated: {v.what}",
     **run_narration.LINES,
@@ -194,6 +216,15 @@ _LINES: Mapping[type, Callable[[Any, _Names], str]] = {
     e.IncidentResolved: _resolved,
     e.IncidentReopened: lambda v, n: f"Reopened: {v.reason}",
     e.IncidentClosed: lambda v, n: f"Closed{_reason(v.reason)}",
+    e.RoomAsked: lambda v, n: f"Opening the Slack channel #{v.name}",
+    e.RoomOpened: lambda v, n: f"The Slack channel is #{v.name}",
+    e.RoomSummarised: lambda v, n: "The summary is posted in the Slack channel",
+    e.RoomWidened: lambda v, n: f"{n.person(v.person)} was invited to the Slack channel",
+    e.RoomStepFailed: _room_step_failed,
+    e.RoomLost: lambda v, n: f"The Slack channel is lost to us: {v.why}; its messages go elsewhere",
+    e.RoomRegained: lambda v, n: "Tocsin is back in the Slack channel",
+    e.RoomArchived: lambda v, n: "The Slack channel is archived",
+    e.MessageMarked: lambda v, n: f"{n.person(v.by.person)} marked a message of the Slack channel for the timeline",
 }
 
 
@@ -212,6 +243,12 @@ _CLAUSES: Mapping[type, str] = {
     e.PersonUnreachable: "E4",
     e.PageDeclined: "E4",
     e.ObjectivesMeasured: "V1",
+    e.RoomSummarised: "R2",
+    e.RoomWidened: "R2",
+    e.RoomLost: "R2",
+    e.RoomRegained: "R2",
+    e.RoomArchived: "R2",
+    e.MessageMarked: "M4",
 }
 """The clause that an event comes about by, where it carries none itself."""
 

@@ -10,18 +10,22 @@ from itertools import chain
 from msgspec.structs import replace
 
 from tocsin.core import events as e
+from tocsin.core import room_saga
+from tocsin.core.audience import Announcement, Audience
 from tocsin.core.commands import Situation
 from tocsin.core.events import AnyEvent
 from tocsin.core.ids import IntentId, PersonId, intent_id
 from tocsin.core.incident import Incident, evolve
 from tocsin.core.judgement import commander
 from tocsin.core.limits import NOTICE_PATIENCE, PAGE_PATIENCE, TELL_PATIENCE
-from tocsin.core.messages import RANKS, Fact, Intent, Link, Message, MessageKind, Settled, Settlement
+from tocsin.core.messages import RANKS, Fact, Intent, Message, MessageKind, Settled, Settlement
 from tocsin.core.mitigation import approvers
-from tocsin.core.narration import figure, narrate, ordinal
+from tocsin.core.narration import narrate, ordinal
 from tocsin.core.paging import quietest
-from tocsin.core.rules import Announcement, Audience, Method, MethodKind, Rulebook
+from tocsin.core.pointers import links
+from tocsin.core.rules import Method, MethodKind
 from tocsin.core.sent import Sent, unanswered
+from tocsin.core.wording import entry, headline, subject
 
 _ANNOUNCED = {
     e.IncidentDeclared: Announcement.DECLARED,
@@ -34,6 +38,10 @@ _ANNOUNCED = {
     e.IncidentResolved: Announcement.RESOLVED,
     e.IncidentReopened: Announcement.REOPENED,
     e.NobodyReachable: Announcement.UNREACHED,
+    e.RoomOpened: Announcement.ROOM,
+    e.RoleAssigned: Announcement.ROLE,
+    e.ComponentAdded: Announcement.COMPONENT,
+    e.NoteAdded: Announcement.NOTE,
     e.MitigationApplied: Announcement.MITIGATION,
     e.MitigationProposed: Announcement.MITIGATION,
     e.MitigationApproved: Announcement.MITIGATION,
@@ -45,19 +53,20 @@ _ANNOUNCED = {
     e.ApprovalDelegated: Announcement.MITIGATION,
 }
 
-
-_OUTPUT_LINES = 12
-"""Lines of an action's output that are said to an audience: its end. The timeline has more of it."""
+_NO_NEWS_BY_ITSELF = (e.RoleAssigned, e.ComponentAdded)
+"""What is told of only if a person did it; else it goes with something that is told."""
 
 
 def intents(incident: Incident | None, events: Iterable[AnyEvent], given: Situation) -> tuple[Intent, ...]:
     """Answer every message that these events ask for, given the incident before them."""
     result: list[Intent] = []
+    first, events = incident, tuple(events)
     for event in events:
         before, incident = incident, evolve(incident, event)
         result.extend(_intents(incident, event, given))
         if before is not None:
             result.extend(_settled(before, incident, event, given))
+    result.extend(room_saga.steps(first, events, given))
     return tuple(result)
 
 
@@ -65,31 +74,34 @@ def _intents(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[
     match event:
         case e.PersonPaged():
             kind = MessageKind.PAGE
-            message = _message(kind, incident, _subject(incident), event.reason, given)
+            message = _message(kind, incident, subject(incident), event.reason, given)
             return _to_person(incident, event, event.methods, event.person, message)
         case e.PageRepeated():
             kind = MessageKind.PAGE
-            message = _message(kind, incident, _subject(incident), _again(incident, event), given)
+            message = _message(kind, incident, subject(incident), _again(incident, event), given)
             return _to_person(incident, event, event.methods, event.person, message)
         case e.PageAttemptFailed(next=Method() as method):
             page = incident.pages.get(event.page)
             reason = f"{event.method.kind.value} failed ({event.why}); asking by {method.kind.value}"
-            message = _message(MessageKind.PAGE, incident, _subject(incident), reason, given)
+            message = _message(MessageKind.PAGE, incident, subject(incident), reason, given)
             return _to_person(incident, event, (method,), page.person if page else None, message)
         case e.PersonTold():
             kind = MessageKind.REMINDER if event.reminder else MessageKind.NOTICE
-            message = _message(kind, incident, f"{_subject(incident)}: {event.text}", event.text, given)
+            message = _message(kind, incident, f"{subject(incident)}: {event.text}", event.text, given)
             return _to_person(incident, event, event.methods, event.person, message)
         case e.AudienceTold():
             audience = given.rules.audiences.get(event.audience)
             return _to_audiences(
-                (audience,) if audience else (), incident, event, _headline(incident, event, given), given
+                (audience,) if audience else (), incident, event, headline(incident, event, given), given
             )
         case e.MitigationProposed() | e.MitigationApproved(complete=False):
             return chain(_announced(incident, event, given), _asked(incident, event, given))
         case e.UpdatePosted():
             audience = given.rules.audiences.get(event.audience)
             return _to_audiences((audience,) if audience else (), incident, event, event.text, given)
+        case e.NotificationFailed() if event.unsaid:
+            audiences = (each for each in given.rules.audiences.values() if each.in_room)
+            return _to_audiences(audiences, incident, event, event.unsaid, given)
         case _:
             return _announced(incident, event, given)
 
@@ -102,14 +114,16 @@ def _again(incident: Incident, event: e.PageRepeated) -> str:
 
 def _announced(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[Intent]:
     what = _ANNOUNCED.get(type(event))
-    if what is None:
+    if what is None or (isinstance(event, _NO_NEWS_BY_ITSELF) and event.by.person is None):
         return ()
+    if isinstance(event, e.NoteAdded) and event.source:
+        return ()  # It was said in the room.
     audiences = (
         audience
         for audience in given.rules.audiences.values()
         if what in audience.announces and incident.severity in audience.severities
     )
-    return _to_audiences(audiences, incident, event, _headline(incident, event, given), given)
+    return _to_audiences(audiences, incident, event, headline(incident, event, given), given)
 
 
 def _asked(
@@ -122,7 +136,7 @@ def _asked(
         f"{run.risk} risk; expected: {run.expects or 'nothing said'}\n"
         f"tocsin approve {incident.id} {run.id}"
     )
-    message = _message(MessageKind.NOTICE, incident, f"{_subject(incident)}: {run.id} waits for approval", text, given)
+    message = _message(MessageKind.NOTICE, incident, f"{subject(incident)}: {run.id} waits for approval", text, given)
     for place, person in enumerate(approvers(run, incident, given)):
         if person != event.by.person:
             methods = quietest(given.rules.people.get(person))
@@ -158,16 +172,17 @@ def _to_audiences(
     kind = MessageKind.ALARM if alarm else MessageKind.ANNOUNCEMENT
     message = _message(kind, incident, text.splitlines()[0], text, given)
     for place, audience in enumerate(audiences):
-        if audience.channel is None:
+        method = _reads_at(audience, incident, given)
+        if method is None:
             continue  # A person posts it there by hand and says so.
-        method = Method(MethodKind.CONSOLE, audience.channel, audience.address)
+        in_room = method.kind is MethodKind.SLACK
         yield Intent(
             id=intent_id(incident.id, incident.size, f"a{place}"),
             incident=incident.id,
             rank=RANKS[kind],
-            channel=audience.channel,
-            address=audience.address,
-            message=message,
+            channel=method.channel,
+            address=method.address,
+            message=_entry(incident, event, text, given) if in_room else message,
             created_at=event.at,
             give_up_at=event.at + NOTICE_PATIENCE,
             method=method,
@@ -192,7 +207,7 @@ def _settled(before: Incident, after: Incident, event: AnyEvent, given: Situatio
 def _settlements(
     incident: Incident, event: AnyEvent, told: Iterable[Sent], how: Settlement, given: Situation
 ) -> Iterable[Intent]:
-    message = _message(MessageKind.SETTLED, incident, _subject(incident), narrate(event, given.rules), given)
+    message = _message(MessageKind.SETTLED, incident, subject(incident), narrate(event, given.rules), given)
     for place, sent in enumerate(told):
         yield Intent(
             id=intent_id(incident.id, incident.size, f"s{place}"),
@@ -207,30 +222,18 @@ def _settlements(
         )
 
 
-def _subject(incident: Incident) -> str:
-    return f"{incident.severity} {incident.id}: {incident.title}"
+def _reads_at(audience: Audience, incident: Incident, given: Situation) -> Method | None:
+    """Answer where an audience reads now: in the incident's room once it is there, if it is theirs."""
+    room, policy = incident.room, given.rules.rooms
+    if audience.in_room and room is not None and room.usable and policy is not None:
+        return Method(MethodKind.SLACK, policy.channel, room.id)
+    return Method(MethodKind.CONSOLE, audience.channel, audience.address) if audience.channel else None
 
 
-def _headline(incident: Incident, event: AnyEvent, given: Situation) -> str:
-    match event:
-        case e.IncidentDeclared():
-            return f"🚨 {_subject(incident)} - investigating"
-        case e.Acknowledged():
-            person = given.rules.people.get(event.by.person) if event.by.person else None
-            who = person.name if person else event.by.person
-            return f"🚨 {_subject(incident)} - {incident.stage.value} (acknowledged by {who})"
-        case e.IncidentResolved():
-            figures = "\n".join(figure(sample) for sample in event.samples)
-            note = "" if event.verified else f" without verification: {event.reason}"
-            first = f"✅ {_subject(incident)} RESOLVED{note}"
-            return f"{first}\n{figures}".rstrip()
-        case e.MitigationEnded(output=str() as output) if output.strip():
-            first = f"{_subject(incident)}: {narrate(event, given.rules)}"
-            return f"{first}\n" + "\n".join(output.strip().splitlines()[-_OUTPUT_LINES:])
-        case e.NobodyReachable():
-            return f"🔕 {_subject(incident)}: NOBODY ANSWERS. Whoever reads this: take it."
-        case _:
-            return f"{_subject(incident)}: {narrate(event, given.rules)}"
+def _entry(incident: Incident, event: AnyEvent, text: str, given: Situation) -> Message:
+    """Say in the room what is new; the rest stands in its pinned summary."""
+    words = text if isinstance(event, e.UpdatePosted) else entry(incident, event, given)
+    return Message(MessageKind.ENTRY, words.splitlines()[0], incident.id, incident.severity, words)
 
 
 def _message(kind: MessageKind, incident: Incident, subject: str, text: str, given: Situation) -> Message:
@@ -241,7 +244,7 @@ def _message(kind: MessageKind, incident: Incident, subject: str, text: str, giv
         severity=incident.severity,
         text=text,
         facts=tuple(_facts(incident, given)),
-        links=tuple(_links(incident, given.rules)),
+        links=tuple(links(incident, given.rules)),
     )
 
 
@@ -254,14 +257,3 @@ def _facts(incident: Incident, given: Situation) -> Iterable[Fact]:
     if leader:
         known = given.rules.people.get(leader)  # type: ignore[call-overload]  # a commander is a person's id.
         yield Fact("Commander", known.name if known else leader)
-
-
-def _links(incident: Incident, rules: Rulebook) -> Iterable[Link]:
-    for component in incident.components:
-        part = rules.components.get(component)
-        if part and part.dashboard_url:
-            yield Link(f"{part.name} dashboard", part.dashboard_url)
-        if part and part.health_url:
-            yield Link(f"{part.name} health", part.health_url)
-    if rules.bridge_url and incident.severity in rules.bridge_severities:
-        yield Link("Incident bridge", rules.bridge_url)

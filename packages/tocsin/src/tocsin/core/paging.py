@@ -7,6 +7,7 @@ else by the methods that the policy names; never by ringing in quiet hours that 
 from collections.abc import Collection, Iterable
 
 from tocsin.core import marks as m
+from tocsin.core import rooms
 from tocsin.core.commands import RecordDelivery, Situation
 from tocsin.core.contact import RINGING, MethodKind, NotificationRule, kinds_between, quiet_span, ring_after
 from tocsin.core.draft import Draft
@@ -169,9 +170,18 @@ def _notice_failed(draft: Draft, command: RecordDelivery, given: Situation) -> N
     failed = command.method
     if command.intent and command.intent in draft.incident.undelivered:
         return
+    room = draft.incident.room
+    in_room = room is not None and bool(room.id) and failed.address == room.id
+    if in_room:  # First of all: what was to be said there is said elsewhere by then.
+        rooms.lose(draft, command.why, given)
     draft.add(
         NotificationFailed(
-            at=given.now, address=failed.address, channel=failed.channel, why=command.why, intent=command.intent
+            at=given.now,
+            address=failed.address,
+            channel=failed.channel,
+            why=command.why,
+            intent=command.intent,
+            unsaid=command.text if in_room else "",
         )
     )
     person = given.rules.people.get(command.person) if command.person else None

@@ -168,8 +168,13 @@ def _repeated(incident: Incident, by: Actor, where: str, text: str, given: Situa
 def add_note(draft: Draft, command: AddNote, given: Situation) -> None:
     """Write a note down."""
     text = known_text("note", command.text)
-    if not _repeated(draft.incident, command.by, "note", text, given):
-        draft.add(NoteAdded(at=given.now, by=command.by, text=text))
+    if command.source and command.source in draft.incident.noted:
+        return
+    if command.source or not _repeated(draft.incident, command.by, "note", text, given):
+        note = NoteAdded(
+            at=given.now, by=command.by, text=text, author=command.author, link=command.link, source=command.source
+        )
+        draft.add(note)
 
 
 def add_component(draft: Draft, command: AddComponent, given: Situation) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from whenever import Date, Instant, Time, TimeDelta
 
 from tocsin.core.actions import Action, ActionId, FailureMode, FailureModeId
+from tocsin.core.audience import Audience, RoomPolicy
 from tocsin.core.contact import MethodKind as MethodKind
 from tocsin.core.contact import NotificationRule, Quiet
 from tocsin.core.ids import (
@@ -165,7 +166,11 @@ class Close(msgspec.Struct, frozen=True, tag="close"):
     """Close a resolved incident that owes nothing any more."""
 
 
-Consequence = Page | Tell | Announce | RaiseLevel | Remind | SoundAlarm | JudgeMitigation | Close
+class OpenARoom(msgspec.Struct, frozen=True, tag="open_room"):
+    """Give the incident a Slack channel of its own (R2)."""
+
+
+Consequence = Page | Tell | Announce | RaiseLevel | Remind | SoundAlarm | JudgeMitigation | Close | OpenARoom
 
 
 class Clockwork(StrEnum):
@@ -362,36 +367,6 @@ class Heartbeat(msgspec.Struct, frozen=True):
     """If set, an alert of this name beats it too: Alertmanager's Watchdog."""
 
 
-class Announcement(StrEnum):
-    """What is announced to an audience by itself."""
-
-    DECLARED = "declared"
-    ACKNOWLEDGED = "acknowledged"
-    SEVERITY = "severity"
-    STAGE = "stage"
-    LEVEL = "level"
-    MISSED = "missed"
-    RESOLVED = "resolved"
-    REOPENED = "reopened"
-    UNREACHED = "unreached"
-    UPDATE = "update"
-    MITIGATION = "mitigation"
-    """What is asked for, approved, done to the watched system, and whether it helped (M4, M5)."""
-
-
-class Audience(msgspec.Struct, frozen=True):
-    """Who is kept informed, and where they read (K1, K6)."""
-
-    id: AudienceId
-    name: str
-    channel: ChannelName | None
-    """None: nothing is sent by itself; a person posts it and says so."""
-    address: str
-    severities: tuple[Severity, ...]
-    announces: tuple[Announcement, ...] = ()
-    public: bool = False
-
-
 class SeverityDefinition(msgspec.Struct, frozen=True):
     """What a severity means, shown wherever a person must choose one (C1)."""
 
@@ -447,7 +422,8 @@ class Rulebook(msgspec.Struct, frozen=True):
     """What may be done to the watched system (M2, M3), in the playbook's order."""
     failure_modes: Mapping[FailureModeId, FailureMode] = {}
     mitigations: MitigationPolicy = MitigationPolicy()
-
+    rooms: RoomPolicy | None = None
+    """None: the playbook asks for no Slack channels, or nothing carries Slack."""
     emergency: PersonId | None = None
     """Whom to ask when nobody else can be reached."""
     relief: ReliefPolicy | None = None

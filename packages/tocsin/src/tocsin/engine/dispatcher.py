@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from whenever import Instant, TimeDelta
 
 from tocsin.channels.port import Accepted, Channel, Deferred, DeliveryKey, Outcome, Rejected
+from tocsin.channels.rooms_port import Rooms
 from tocsin.core.commands import RecordDelivery
 from tocsin.core.ids import ChannelName
 from tocsin.core.limits import (
@@ -23,13 +24,15 @@ from tocsin.core.limits import (
     DELIVERY_LEASE,
 )
 from tocsin.core.messages import Intent, Message, MessageKind
+from tocsin.core.room_saga import ROOMS
 from tocsin.engine.clock import Chance, Clock
 from tocsin.engine.handler import Handler
 from tocsin.engine.links import DECLINES
 from tocsin.engine.pace import Paces
+from tocsin.engine.rooms import RoomSteps, record
 from tocsin.engine.settling import settlement
 from tocsin.engine.telemetry import Telemetry
-from tocsin.store.port import Attempt, AttemptOutcome, Change, Store
+from tocsin.store.port import Attempt, AttemptOutcome, Change, Store, StoreUnavailable
 
 SignLink = Callable[[Intent, Instant], str]
 """Makes the signed link by which the receiver of a page acknowledges it."""
@@ -47,15 +50,18 @@ class Dispatcher:
         clock: Clock,
         chance: Chance,
         telemetry: Telemetry,
+        rooms: Rooms | None = None,
     ) -> None:
         self._store = store
         self._handler = handler
+        self._rooms = RoomSteps(handler, rooms, clock)
         self._channels = channels
         self._sign_link = sign_link
         self._clock = clock
         self._chance = chance
         self._telemetry = telemetry
-        self._paces = Paces({name: channel.pace for name, channel in channels.items()})
+        paces = {name: channel.pace for name, channel in channels.items()}
+        self._paces = Paces({**paces, ROOMS: self._rooms.pace})
         self._under_way: set[asyncio.Task[None]] = set()
         self.rung: Callable[[], None] = lambda: None
         """Called when an attempt ends, so that whoever sleeps looks again."""
@@ -97,19 +103,22 @@ class Dispatcher:
             await self._end(intent, "withdrawn", "the page never left")
             return
         outcome = message if isinstance(message, Deferred) else await self._deliver(intent, message)
+        if outcome is None:
+            await self._end(intent, "withdrawn", "overtaken by what happened since")
+            return
         now = self._clock.now()
         self._telemetry.deliveries.labels(intent.channel, type(outcome).__name__.lower()).inc()
         match outcome:
             case Accepted(receipt):
                 if intent.message.kind is MessageKind.PAGE:
                     self._telemetry.handover.observe(max(0.0, (now - intent.created_at).total("seconds")))
-                await self._end(intent, "accepted", receipt)
+                await self._end(intent, "accepted", receipt, outcome)
             case Deferred(why, wait) if (next_at := self._next_at(now, tries, wait)) < intent.give_up_at:
                 await self._store.commit(Change(attempts=(Attempt(intent.id, now, "deferred", why, next_at),)))
             case Deferred(why, _):
                 await self._end(intent, "deferred", why)
             case Rejected(why):
-                await self._end(intent, "rejected", why)
+                await self._end(intent, "rejected", why, outcome)
 
     async def _pointless(self, intent: Intent) -> bool:
         """Tell whether a page was answered, or its incident resolved, while it waited."""
@@ -125,15 +134,21 @@ class Dispatcher:
             return settlement(intent.message, intent.message.settles, page)
         return self._addressed(intent)
 
-    async def _deliver(self, intent: Intent, message: Message) -> Outcome:
-        channel = self._channels.get(intent.channel)
-        if channel is None:
-            return Rejected(f'channel "{intent.channel}" is not configured')
+    async def _deliver(self, intent: Intent, message: Message) -> Outcome | None:
+        """Make one attempt; None if it is pointless by now."""
         try:
-            return await channel.deliver(message, intent.address, DeliveryKey(intent.id))
+            return await (self._rooms.take(intent) if intent.step else self._send(intent, message))
+        except StoreUnavailable:
+            raise  # The lease runs out and it is tried again.
         except Exception as fault:  # A channel that breaks its promise must not cost a page.
             self._telemetry.fault("channel", fault, intent.id)
             return Deferred(f"fault in channel {intent.channel}: {type(fault).__name__}")
+
+    async def _send(self, intent: Intent, message: Message) -> Outcome:
+        channel = self._channels.get(intent.channel)
+        if channel is None:
+            return Rejected(f'channel "{intent.channel}" is not configured')
+        return await channel.deliver(message, intent.address, DeliveryKey(intent.id))
 
     def _addressed(self, intent: Intent) -> Message:
         if intent.message.kind is not MessageKind.PAGE or intent.person is None:
@@ -146,11 +161,15 @@ class Dispatcher:
         wanted: TimeDelta = max(backoff * self._chance.jitter(), wait or TimeDelta.ZERO)
         return now + wanted
 
-    async def _end(self, intent: Intent, outcome: AttemptOutcome, detail: str) -> None:
+    async def _end(self, intent: Intent, outcome: AttemptOutcome, detail: str, answer: Outcome | None = None) -> None:
         """Write the end of an intent, and tell the incident where it must know."""
         now = self._clock.now()
         attempt = Attempt(intent.id, now, outcome, detail, None)
         failed = outcome in ("rejected", "deferred")
+        if intent.step is not None and outcome != "withdrawn":
+            told = record(intent, answer, detail if failed else "")
+            await self._handler.handle(intent.incident, told, now, attempts=(attempt,))
+            return
         if not failed and (intent.page is None or outcome == "withdrawn"):
             await self._store.commit(Change(attempts=(attempt,)))
             return

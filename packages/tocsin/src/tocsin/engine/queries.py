@@ -15,6 +15,8 @@ from tocsin.core.incident import Incident
 from tocsin.core.judgement import commander, unproven
 from tocsin.core.narration import clause_of, narrate
 from tocsin.core.oncall import duty
+from tocsin.core.pointers import bridge
+from tocsin.core.room import Room
 from tocsin.core.rules import RuleKind, first
 from tocsin.core.scorecard import Promise, promises
 from tocsin.core.stages import Stage
@@ -74,6 +76,10 @@ class View(msgspec.Struct, frozen=True):
     resolvable: bool
     unproven: str
     """What is still missing before it may be called resolved."""
+    room: Room | None
+    """The incident's own Slack channel; null if none was asked for."""
+    bridge_url: str
+    """Where the responders talk; empty if this severity has no bridge (R3)."""
     next_action: str
     """The most pressing thing owed, in a sentence."""
     playbook: str
@@ -117,7 +123,7 @@ class Queries:
         given = await self._handler.playbooks.situation(incident, now)
         due = await self.due(incident_id, now)
         missing = unproven(incident, given)
-        return _view(incident, due or (), missing, commander(incident, given))
+        return _view(incident, due or (), missing, commander(incident, given), bridge(incident, given.rules))
 
     async def due(self, incident_id: IncidentId, now: Instant) -> tuple[Due, ...] | None:
         """Answer what is owed in an incident, soonest first."""
@@ -184,7 +190,7 @@ class Queries:
         )
 
 
-def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str) -> View:
+def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str, bridge_url: str) -> View:
     return View(
         id=incident.id,
         title=incident.title,
@@ -210,6 +216,8 @@ def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str) -
         window_began_at=incident.window_began_at,
         resolvable=not missing and not incident.resolved,
         unproven="" if incident.resolved else missing,
+        room=incident.room,
+        bridge_url=bridge_url,
         next_action=_next_action(incident, due, missing),
         playbook=incident.playbook_version,
         size=incident.size,

@@ -6,11 +6,11 @@ from msgspec.structs import replace
 from whenever import TimeDelta
 
 from tocsin.core.actions import TargetKind
+from tocsin.core.audience import Audience, RoomPolicy
 from tocsin.core.contact import NotificationRule, QuietHours
 from tocsin.core.ids import AudienceId, ChannelName, ComponentId, PersonId, RoleName, RotationId, Severity
 from tocsin.core.policies import ReliefPolicy
 from tocsin.core.rules import (
-    Audience,
     Classification,
     Component,
     FlapPolicy,
@@ -34,7 +34,7 @@ from tocsin.playbook.calendars import calendar
 from tocsin.playbook.document import Playbook
 from tocsin.playbook.indicators import objectives, thresholds
 from tocsin.playbook.measured import ComponentDoc, ReportDoc
-from tocsin.playbook.rows import rows
+from tocsin.playbook.rows import SLACK, has_rooms, rows
 from tocsin.playbook.sections import MethodDoc, NotifyDoc, SeverityDoc
 
 _ASKS_EVERY_MIN = TimeDelta(seconds=1)
@@ -89,8 +89,16 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         bridge_severities=tuple(Severity(one) for one in about.bridge.severities) if about.bridge else (),
         actions=actions(playbook.acting, namespaces, workloads),
         failure_modes=failure_modes(playbook.acting),
+        rooms=_rooms(playbook),
     )
     return book if speed == 1.0 else _hastened(book, speed)
+
+
+def _rooms(playbook: Playbook) -> RoomPolicy | None:
+    doc = playbook.about.rooms
+    if doc is None or not has_rooms(playbook):
+        return None
+    return RoomPolicy(tuple(Severity(one) for one in doc.severities), doc.archive_after, SLACK, doc.clause)
 
 
 def _definition(severity: SeverityDoc) -> SeverityDefinition:
@@ -217,6 +225,7 @@ def _audiences(playbook: Playbook) -> dict[AudienceId, Audience]:
             severities=tuple(Severity(one) for one in doc.severities),
             announces=doc.announces,
             public=doc.public,
+            in_room=doc.in_room,
         )
         for key, doc in playbook.communication.audiences.items()
     }
@@ -258,6 +267,7 @@ def _hastened(book: Rulebook, speed: float) -> Rulebook:
         grouping=replace(book.grouping, reopens_within=book.grouping.reopens_within / speed),
         flapping=replace(book.flapping, within=book.flapping.within / speed, quiet_for=book.flapping.quiet_for / speed),
         heartbeats=beats,
+        rooms=replace(book.rooms, archive_after=book.rooms.archive_after / speed) if book.rooms else None,
     )
 
 

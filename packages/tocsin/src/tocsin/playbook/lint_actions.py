@@ -18,10 +18,10 @@ from tocsin.core.actions import (
     TargetKind,
     Verb,
 )
+from tocsin.core.audience import Announcement
 from tocsin.core.limits import ACTION_TIME_MAX
 from tocsin.core.outbound import is_web_url
 from tocsin.core.rendering import BadValue, amount, checked
-from tocsin.core.rules import Announcement
 from tocsin.playbook.acting import ActionDoc, namespace_of, parameter
 from tocsin.playbook.document import Playbook
 from tocsin.playbook.lint_references import Place

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
+from tocsin.core.pointers import INCIDENT_PLACE
 from tocsin.core.rules import JOINS, MethodKind
 from tocsin.playbook.document import Playbook
 from tocsin.playbook.lint_references import Place
@@ -123,6 +124,21 @@ def audiences(playbook: Playbook) -> Iterator[Problem]:
         yield from address_fits(playbook, place, audience.through, channel, audience.address)
 
 
+def rooms(playbook: Playbook) -> Iterator[Problem]:
+    """Find audiences that would read in a room which no incident gets, and bridges with a place for nothing."""
+    if playbook.about.rooms is None:
+        for key, audience in playbook.communication.audiences.items():
+            if audience.in_room:
+                place = ("communication.yaml", "audiences", key, "in_room")
+                remedy = "give playbook.yaml a rooms section, or take in_room away"
+                yield playbook.problem("no-rooms", place, "incidents get no Slack channel", remedy, "warning")
+    bridge = playbook.about.bridge
+    if bridge is not None and re.search(r"[{}]", bridge.url.replace(INCIDENT_PLACE, "")):
+        message = "this address has a place for something that is not known"
+        remedy = f"write {INCIDENT_PLACE} for the incident's id, or no braces"
+        yield playbook.problem("bad-address", ("playbook.yaml", "bridge", "url"), message, remedy)
+
+
 def calendar(playbook: Playbook) -> Iterator[Problem]:
     """Find business hours that never come."""
     doc, place = playbook.about.calendar, ("playbook.yaml", "calendar")
@@ -154,4 +170,4 @@ def _not_set_up(playbook: Playbook, place: Place, channel: str) -> Problem:
     return playbook.problem("channel-not-set-up", place, f'the channel "{channel}" is not set up', remedy, "warning")
 
 
-CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (channels, methods, audiences, calendar)
+CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (channels, methods, audiences, rooms, calendar)

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from whenever import TimeDelta
 
 from tocsin.core import marks as m
-from tocsin.core.ids import AudienceId, RuleId, Severity
+from tocsin.core.ids import AudienceId, ChannelName, RuleId, Severity
 from tocsin.core.marks import MarkName
 from tocsin.core.rules import (
     Clockwork,
     Consequence,
+    MethodKind,
     NextOnLadder,
+    OpenARoom,
     Page,
     RaiseLevel,
     Remind,
@@ -39,6 +41,9 @@ from tocsin.playbook.sections import (
 )
 from tocsin.playbook.words import Allowance, spoken
 
+SLACK = ChannelName("slack")
+"""Only where this carries Slack's messages can incidents have Slack channels of their own."""
+
 AFTER_THE_END = (m.RESOLVED, "milestone.", m.CLOSED)
 """What begins with one of these is owed after the resolution, so a resolution does not end it."""
 
@@ -47,6 +52,7 @@ def rows(playbook: Playbook, severity: SeverityDoc) -> tuple[Rule, ...]:
     """Answer all rows of one severity."""
     return (
         *_declaration(severity),
+        *_room(playbook, severity),
         *_ladder(playbook, severity),
         *_relief(playbook, severity),
         *_levels(playbook, severity),
@@ -74,6 +80,26 @@ def _declaration(severity: SeverityDoc) -> Iterator[Rule]:
             after=m.OPENED,
             within=TimeDelta.ZERO,
             then=tuple(act.consequence for act in at_once.do),
+        )
+
+
+def has_rooms(playbook: Playbook) -> bool:
+    """Tell whether incidents can have Slack channels of their own."""
+    return playbook.channel_of(MethodKind.SLACK.value) == SLACK
+
+
+def _room(playbook: Playbook, severity: SeverityDoc) -> Iterator[Rule]:
+    rooms = playbook.about.rooms
+    if rooms is not None and severity.id in rooms.severities and has_rooms(playbook):
+        yield Rule(
+            id=row_id(severity.id, "room"),
+            clause=rooms.clause,
+            title="open a Slack channel for the incident",
+            severity=Severity(severity.id),
+            kind=RuleKind.STEP,
+            after=m.OPENED,
+            within=TimeDelta.ZERO,
+            then=(OpenARoom(),),
         )
 
 

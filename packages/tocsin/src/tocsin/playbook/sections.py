@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Meta
 from whenever import Date, Time, TimeDelta
 
+from tocsin.core.audience import Announcement
 from tocsin.core.ids import ChannelName
-from tocsin.core.rules import JOINS, Announcement, MethodKind
+from tocsin.core.rules import JOINS, MethodKind
 from tocsin.playbook import words
 from tocsin.playbook.base import Clause, Doc, Key, Line, Weekday
 from tocsin.playbook.words import Act, Allowance, Whom
@@ -36,10 +37,24 @@ class CalendarDoc(Doc, frozen=True, kw_only=True):
 
 
 class BridgeDoc(Doc, frozen=True, kw_only=True):
-    """The conference bridge, and the severities that use it."""
+    """The conference bridge, and the severities that use it.
+
+    ``{incident}`` in the address stands for the incident's id, so that each has a call of its own.
+    """
 
     url: Line
     severities: tuple[Key, ...]
+    clause: Clause
+
+
+class RoomsDoc(Doc, frozen=True, kw_only=True):
+    """Which severities get a Slack channel of their own, and how long after the closing it is archived.
+
+    It takes effect where ``channels`` lets slack carry slack.
+    """
+
+    severities: tuple[Key, ...]
+    archive_after: TimeDelta
     clause: Clause
 
 
@@ -96,6 +111,7 @@ class AboutDoc(Doc, frozen=True, kw_only=True):
     calendar: CalendarDoc = msgspec.field(default_factory=CalendarDoc)
     links: dict[Key, Line] = msgspec.field(default_factory=dict)
     bridge: BridgeDoc | None = None
+    rooms: RoomsDoc | None = None
     watch: WatchDoc
     grouping: GroupingDoc = msgspec.field(default_factory=GroupingDoc)
     flapping: FlappingDoc = msgspec.field(default_factory=FlappingDoc)
@@ -312,6 +328,8 @@ class AudienceDoc(Doc, frozen=True, kw_only=True):
     severities: tuple[Key, ...]
     announces: tuple[Announcement, ...] = ()
     public: bool = False
+    in_room: bool = False
+    """They read in the incident's own Slack channel; where there is none, at the address."""
     clause: Clause
 
 

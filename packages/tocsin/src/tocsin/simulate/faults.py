@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from whenever import Instant, TimeDelta
 
 from tocsin.channels.port import Accepted, Deferred, DeliveryKey, Outcome, Rejected
+from tocsin.core.audience import Audience
 from tocsin.core.ids import ChannelName
 from tocsin.core.messages import Intent, Message
-from tocsin.core.rules import Audience, Method, MethodKind, Person, Rulebook
+from tocsin.core.rules import Method, MethodKind, Person, Rulebook
 from tocsin.simulate.dice import dice
 from tocsin.simulate.people import People
 from tocsin.simulate.scenario import ChannelFault, Scenario

@@ -166,7 +166,7 @@ class MemoryStore:
     def _put_intent(self, intent: Intent) -> None:
         if intent.id in self._deliveries:
             return
-        delivery = _Delivery(intent, next_at=intent.created_at)
+        delivery = _Delivery(intent, next_at=intent.not_before or intent.created_at)
         self._deliveries[intent.id] = self._waiting[intent.id] = delivery
         self._ledgers.setdefault(intent.incident, []).append(delivery)
 

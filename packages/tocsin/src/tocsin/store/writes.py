@@ -111,7 +111,7 @@ def _intent(intent: Intent) -> Row:
         intent.channel,
         created_at,
         "waiting",
-        created_at,
+        nanoseconds(intent.not_before) if intent.not_before else created_at,
         0,
         json(intent),
     )

@@ -203,6 +203,17 @@ class ResolveBody(ActBody, frozen=True, kw_only=True):
         return c.Resolve(by=by, override_reason=self.override_reason)
 
 
+class RoomBody(ActBody, frozen=True, kw_only=True):
+    """Give the incident a Slack channel of its own, whatever its severity (R2)."""
+
+    name: Name = ""
+    """How it is to be called; empty: made of severity, component and title."""
+
+    def command(self, by: Actor) -> c.AnyCommand:
+        """Answer the command that this asks for."""
+        return c.OpenRoom(by=by, name=self.name)
+
+
 class ReopenBody(ActBody, frozen=True, kw_only=True):
     """Say that it came back; everybody is asked anew."""
 
@@ -237,6 +248,7 @@ ACTS: Final[Mapping[str, tuple[type[ActBody], Role]]] = {
     "flag": (FlagBody, Role.RESPONDER),
     "escalate": (EscalateBody, Role.RESPONDER),
     "milestone": (MilestoneBody, Role.RESPONDER),
+    "room": (RoomBody, Role.RESPONDER),
     "resolve": (ResolveBody, Role.RESPONDER),
     "reopen": (ReopenBody, Role.RESPONDER),
     "close": (CloseBody, Role.COMMANDER),

@@ -61,6 +61,8 @@ class DeclareBody(Body, frozen=True, kw_only=True):
     share: Annotated[float, Meta(ge=0, le=1)] | None = None
     """Share of operations affected, 0 to 1."""
     description: Text = ""
+    room: Name = ""
+    """Open a Slack channel of this name, whatever the severity (R2)."""
     by: Name | None = None
     """Who declares it, if not the token's person; needs the role commander."""
 
@@ -95,6 +97,7 @@ async def declare(request: Request[Any, Any, Any], site: TheSite, caller: TheCal
         detected_at=site.engine.clock.now(),
         group_key=group_key(components[0], {}, site.rules.grouping.by),
         description=body.description,
+        room=body.room,
     )
     return await shown(site, await opened(site, command))
 
