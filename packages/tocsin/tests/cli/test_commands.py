@@ -28,6 +28,7 @@ PROMISED = (
     ),
     *("role", "component", "update", "mitigation", "flag", "room", "escalate", "milestone", "reopen", "close"),
     *("playbook check", "playbook schema", "playbook rules", "playbook show"),
+    *("handoff list", "handoff show", "handoff tick", "handoff accept", "handoff note", "ledger", "test-page"),
     *("token create", "token revoke", "token list", "silence add", "silence list", "silence end", "db upgrade"),
 )
 
@@ -60,7 +61,9 @@ def test_the_help_of_a_command_shows_an_example_of_it(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in ALL if name.split()[0] not in ("serve", "token", "silence", "db")])
 def test_the_help_of_a_command_names_the_clause_it_serves(name: str) -> None:
     said = " ".join((ALL[name].help or "").split())
-    assert re.search(r"\b[CDRMVKEPOQ]\d\b", said) or name in ("list", "show", "note", "playbook schema"), said
+    assert re.search(r"\b[CDRMVKEPOQ]\d\b", said) or name in ("list", "show", "note", "playbook schema", "test-page"), (
+        said
+    )
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -7,8 +7,9 @@ from whenever import Instant, TimeDelta
 
 from tocsin.core.alert import Disposition
 from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, SignalId
+from tocsin.core.kinds import Kind
 from tocsin.core.messages import MessageKind
-from tocsin.store.port import Adoption, Change, Conflict, Counts, SignalRecord, Store
+from tocsin.store.port import Adoption, Append, Change, Conflict, Counts, SignalRecord, Store, Unaccounted
 
 from .store_values import (
     NOON,
@@ -491,6 +492,19 @@ class SettingsContract:
     async def test_an_empty_store_counts_nothing(self, store: Store) -> None:
         assert await store.counts(NOON) == Counts(0, 0, None, 0, None, 0, 0)
 
+    async def test_each_kind_of_timeline_is_listed_and_numbered_by_itself(self, store: Store) -> None:
+        drill = {"id": IncidentId("TEST-1"), "kind": Kind.DRILL, "group_key": "test-page"}
+        await store.commit(Change(appends=(opening(1), opening(2))))
+        await store.commit(Change(appends=(Append(a_headline(1, **drill), 0, (a_declaration(1),)),)))
+        assert [headline.id for headline in await store.headlines()] == [INC_2, INC_1]
+        assert [headline.id for headline in await store.headlines(kind=Kind.DRILL)] == ["TEST-1"]
+        assert await store.headlines(kind=Kind.HANDOFF) == ()
+        assert [headline.id for headline in await store.headlines(kind=Kind.DRILL, open_only=True)] == ["TEST-1"]
+        numbers = [await store.last_number(kind) for kind in (Kind.INCIDENT, Kind.DRILL, Kind.HANDOFF)]
+        assert (numbers, await store.last_number()) == ([2, 1, 0], 2)
+        assert (await store.counts(NOON)).open_incidents == 2, "a drill is no open incident"
+        assert "TEST-1" in await store.due(after(5), 10)
+
     async def test_the_counts_say_what_waits_and_since_when(self, store: Store) -> None:
         await store.commit(
             Change(
@@ -517,10 +531,16 @@ class SettingsContract:
             )
         )
         assert (await store.counts(NOON)).unaccounted == 2
+        found = await store.unaccounted()
+        assert len(found.alerts) + len(found.timelines) + len(found.messages) == 2
+        assert found.alerts == ("lost",)
+        assert found.timelines == (INC_2,)
+        assert await store.unaccounted(limit=0) == Unaccounted()
         await store.commit(Change(alerts=(an_alert("lost"),)))
         assert (await store.counts(NOON)).unaccounted == 1
         await store.commit(Change(appends=(following(2, 1, a_note("woken")),)))
         assert (await store.counts(NOON)).unaccounted == 0
+        assert await store.unaccounted() == Unaccounted()
 
 
 class StoreContract(TimelineContract, AlertContract, OutboxContract, SettingsContract):
@@ -558,4 +578,6 @@ async def everything(store: Store) -> list[object]:
         [await store.arrangements(), await store.arrangements(after(5))],
         [await store.imports(), await store.imports(after(5)), await store.pages(NOON, after(5), 3)],
         [await store.counts(after(minute)) for minute in (0, 5, 100)],
+        [await store.headlines(kind=kind) for kind in Kind],
+        await store.unaccounted(),
     ]

@@ -12,10 +12,12 @@ from tocsin.core.messages import Intent, Message
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers
 from tocsin.engine.dispatcher import Dispatcher
+from tocsin.engine.errands import Errands
 from tocsin.engine.grouping import Grouping
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
 from tocsin.engine.intake import Intake
+from tocsin.engine.packets import Packets
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.reconciler import Reconciler
 from tocsin.engine.telemetry import Telemetry
@@ -103,16 +105,20 @@ class Whole:
             "alertmanager": AlertmanagerDecoder(),
             "report": ReportDecoder(chance.signal_id),
         }
-        grouping = Grouping(store, self.handler, Numbers(store))
+        numbers = Numbers(store)
+        grouping = Grouping(store, self.handler, numbers)
         self.intake = Intake(store, self.handler, grouping, self.heartbeats, decoders, chance, self.telemetry)
         self.reconciler = Reconciler(store, self.handler, self.telemetry)
         channels = {CONSOLE: channel}
         self.dispatcher = Dispatcher(store, self.handler, channels, _link, self.clock, chance, self.telemetry)
         self.watcher = Watcher(store, self.handler, self.service, self.telemetry)
+        self.errands = Errands(store, self.handler, numbers, Packets(store, self.handler))
+        self.intake.reporters.append(self.errands)
 
     async def start(self) -> "Whole":
         await self.playbooks.adopt(self.playbooks.current, self.clock.now())
         await self.heartbeats.load(self.clock.now())
+        await self.errands.load(self.clock.now())
         return self
 
     def again(self) -> "Whole":

@@ -163,7 +163,12 @@ BROKEN = {
         ("unknown-zone", "rotations.shop.zone"),
     ),
     "a person who cannot be reached": (
-        ("people.yaml", '    methods:\n      - {kind: phone, address: "+15550100002"}', "    methods: []"),
+        (
+            "people.yaml",
+            '    methods:\n      - {kind: phone, address: "+15550100002"}\n'
+            "      - {kind: email, address: emil@beans.example}",
+            "    methods: []",
+        ),
         ("no-method", "people.emil"),
     ),
     "an e-mail address that is none": (

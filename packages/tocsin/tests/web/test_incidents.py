@@ -6,6 +6,7 @@ import pytest
 from whenever import TimeDelta
 
 from tocsin.core.ids import IncidentId
+from tocsin.core.kinds import Kind
 from tocsin.core.limits import CONFLICTS_MAX
 from tocsin.engine.clock import Numbers
 from tocsin.web.auth import Role
@@ -50,7 +51,7 @@ async def test_a_number_that_another_node_gave_meanwhile_is_passed_over(town: To
     others = CONFLICTS_MAX + 2
     for _ in range(others):
         await town.declared()
-    town.engine.numbers._last = 0
+    town.engine.numbers._last = {Kind.INCIDENT: 0}
     assert await town.declared(component="agentdb") == f"INC-{others + 1}"
     assert (await town.get(f"{INCIDENTS}/INC-1"))["components"] == ["agent-booster"]
 
@@ -59,7 +60,7 @@ async def test_numbers_that_are_never_free_are_answered_as_try_again(town: Town)
     await town.declared()
 
     class Stuck(Numbers):
-        async def next(self) -> IncidentId:
+        async def next(self, kind: Kind = Kind.INCIDENT) -> IncidentId:
             return IncidentId("INC-1")
 
     town.engine.numbers = Stuck(town.store)

@@ -24,6 +24,11 @@ CONTRACT = {
         "/api/v1/incidents/{incident}/deadlines",
         "/api/v1/incidents/{incident}/ledger",
         "/api/v1/oncall",
+        "/api/v1/unaccounted",
+        "/api/v1/handoffs",
+        "/api/v1/handoffs/{handoff}",
+        "/api/v1/test-pages",
+        "/api/v1/test-pages/{page}",
         "/api/v1/silences",
         "/api/v1/tokens",
         "/api/v1/playbook",
@@ -37,6 +42,7 @@ CONTRACT = {
         "/callbacks/slack/events",
         "/callbacks/slack/interactivity",
         "/a/{token}",
+        "/api/v1/test-pages",
         "/api/v1/incidents",
         *(
             f"/api/v1/incidents/{{incident}}/{act}"
@@ -131,12 +137,19 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
     )
     token = await town.post("/api/v1/tokens", {"name": "x", "role": "viewer"})
     await town.take_in()
+    await town.engine.errands.step(town.clock.now())
     reads = ["", "/timeline", "/deadlines", "/ledger"]
     return [
         ("GET", "/health", None),
         ("GET", "/api/v1/playbook", None),
         ("POST", "/api/v1/playbook/reload", None),
         ("GET", "/api/v1/oncall", None),
+        ("GET", "/api/v1/unaccounted", None),
+        ("GET", "/api/v1/handoffs", None),
+        ("GET", "/api/v1/handoffs/{HO-1}", None),
+        ("POST", "/api/v1/test-pages", {"person": person}),
+        ("GET", "/api/v1/test-pages?all=1", None),
+        ("GET", "/api/v1/test-pages/{TEST-1}", None),
         ("POST", "/signals/alertmanager", alerts("Slow", component="agentdb")),
         ("POST", "/signals/report", {"title": "It hangs"}),
         ("POST", f"/signals/heartbeat/{{{heartbeat}}}", None),

@@ -15,11 +15,13 @@ from tocsin.core.ids import ChannelName, IncidentId, PersonId
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers
 from tocsin.engine.dispatcher import Dispatcher
+from tocsin.engine.errands import Errands
 from tocsin.engine.grouping import Grouping
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
 from tocsin.engine.intake import Intake
 from tocsin.engine.links import Links
+from tocsin.engine.packets import Packets
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.queries import Queries
 from tocsin.engine.reconciler import Reconciler
@@ -129,6 +131,7 @@ class Town:
             reconciler=Reconciler(self.store, handler, self.telemetry),
             dispatcher=Dispatcher(self.store, handler, self.channels, signs, self.clock, self.chance, self.telemetry),
             watcher=None,
+            errands=Errands(self.store, handler, numbers, Packets(self.store, handler)),
             telemetry=self.telemetry,
         )
 

@@ -12,7 +12,7 @@ _by = click.option("--by", metavar="PERSON", help="In whose name; a commander's 
 _reason = click.option("--reason", default=None, help="Why; the timeline keeps it.")
 
 
-def _act(incident: str, act: str, **body: object) -> None:
+def act(incident: str, act: str, **body: object) -> None:
     """Do one act and show what followed."""
     answer = session().post(f"/api/v1/incidents/{incident}/{act}", body)
     screen = session().screen
@@ -43,7 +43,7 @@ def acknowledge(incident: str, by: str | None) -> None:
     \b
     tocsin ack INC-42
     """
-    _act(incident, "acknowledge", by=by)
+    act(incident, "acknowledge", by=by)
 
 
 @click.command()
@@ -57,7 +57,7 @@ def decline(incident: str, reason: str | None, by: str | None) -> None:
     \b
     tocsin decline INC-42 --reason "on a plane until six"
     """
-    _act(incident, "decline", reason=reason, by=by)
+    act(incident, "decline", reason=reason, by=by)
 
 
 @click.command()
@@ -85,7 +85,7 @@ def relieve(
     tocsin relieve INC-42 lucas-ferreira
     """
     body = {"person": person, "successor": successor, "asks_ladder": asks_ladder, "reason": reason}
-    _act(incident, "relieve", **body, by=by)
+    act(incident, "relieve", **body, by=by)
 
 
 @click.command()
@@ -100,7 +100,7 @@ def note(incident: str, text: str, by: str | None) -> None:
     tocsin note INC-42 "Rolled out 1.9.1 at 13:50, errors began at 13:52"
     kubectl logs deploy/booster --tail 50 | tocsin note INC-42 -
     """
-    _act(incident, "note", text=text_of(text), by=by)
+    act(incident, "note", text=text_of(text), by=by)
 
 
 @click.command()
@@ -117,7 +117,7 @@ def room(incident: str, name: str, by: str | None) -> None:
     tocsin room INC-42
     tocsin room INC-42 sev3-slow-search
     """
-    _act(incident, "room", name=name, by=by)
+    act(incident, "room", name=name, by=by)
 
 
 @click.command()
@@ -131,7 +131,7 @@ def stage(incident: str, stage: str, by: str | None) -> None:
     \b
     tocsin stage INC-42 identified
     """
-    _act(incident, "stage", stage=stage, by=by)
+    act(incident, "stage", stage=stage, by=by)
 
 
 @click.command()
@@ -147,7 +147,7 @@ def severity(incident: str, severity: str, reason: str | None, by: str | None) -
     tocsin severity INC-42 SEV1
     tocsin severity INC-42 SEV3 --reason "one tenant only, agreed with support"
     """
-    _act(incident, "severity", severity=severity, reason=reason, by=by)
+    act(incident, "severity", severity=severity, reason=reason, by=by)
 
 
 @click.command()
@@ -163,7 +163,7 @@ def role(incident: str, role: str, person: str, reason: str | None, by: str | No
     \b
     tocsin role INC-42 incident_commander mara-lindqvist --reason "end of shift"
     """
-    _act(incident, "role", role=role, person=person, reason=reason, by=by)
+    act(incident, "role", role=role, person=person, reason=reason, by=by)
 
 
 @click.command()
@@ -179,7 +179,7 @@ def component(incident: str, component: str, by: str | None) -> None:
     \b
     tocsin component INC-42 agentdb
     """
-    _act(incident, "component", component=component, by=by)
+    act(incident, "component", component=component, by=by)
 
 
 @click.command()
@@ -194,7 +194,7 @@ def update(incident: str, audience: str, text: str, by: str | None) -> None:
     \b
     tocsin update INC-42 stakeholders "Rolled back to 1.9.0, error rate falling. Next update 14:30 UTC."
     """
-    _act(incident, "update", audience=audience, text=text_of(text), by=by)
+    act(incident, "update", audience=audience, text=text_of(text), by=by)
 
 
 @click.command()
@@ -208,7 +208,7 @@ def mitigation(incident: str, what: str, by: str | None) -> None:
     \b
     tocsin mitigation INC-42 "kubectl rollout undo deployment/agent-booster"
     """
-    _act(incident, "mitigation", what=text_of(what), by=by)
+    act(incident, "mitigation", what=text_of(what), by=by)
 
 
 @click.command()
@@ -225,7 +225,7 @@ def flag(incident: str, flag: str, reason: str | None, by: str | None) -> None:
     \b
     tocsin flag INC-42 vendor --reason "provider confirms an outage on their side"
     """
-    _act(incident, "flag", flag=flag, reason=reason, by=by)
+    act(incident, "flag", flag=flag, reason=reason, by=by)
 
 
 @click.command()
@@ -240,7 +240,7 @@ def escalate(incident: str, level: int, reason: str | None, by: str | None) -> N
     \b
     tocsin escalate INC-42 3 --reason "need a decision on failing over the region"
     """
-    _act(incident, "escalate", level=level, reason=reason, by=by)
+    act(incident, "escalate", level=level, reason=reason, by=by)
 
 
 @click.command()
@@ -255,7 +255,7 @@ def milestone(incident: str, milestone: str, text: str | None, by: str | None) -
     \b
     tocsin milestone INC-42 postmortem_drafted --text https://wiki.example.org/pm/42
     """
-    _act(incident, "milestone", milestone=milestone, text=text, by=by)
+    act(incident, "milestone", milestone=milestone, text=text, by=by)
 
 
 @click.command()
@@ -270,7 +270,7 @@ def resolve(incident: str, override_reason: str | None, by: str | None) -> None:
     tocsin resolve INC-42
     tocsin resolve INC-42 --override "Prometheus itself is down; checked by hand"
     """
-    _act(incident, "resolve", override_reason=override_reason, by=by)
+    act(incident, "resolve", override_reason=override_reason, by=by)
 
 
 @click.command()
@@ -284,7 +284,7 @@ def reopen(incident: str, reason: str, by: str | None) -> None:
     \b
     tocsin reopen INC-42 --reason "errors again since 15:10"
     """
-    _act(incident, "reopen", reason=reason, by=by)
+    act(incident, "reopen", reason=reason, by=by)
 
 
 @click.command()
@@ -300,4 +300,4 @@ def close(incident: str, reason: str | None, by: str | None) -> None:
     \b
     tocsin close INC-42 --reason "published, action items are in the tracker"
     """
-    _act(incident, "close", reason=reason, by=by)
+    act(incident, "close", reason=reason, by=by)

@@ -22,7 +22,7 @@ DEFAULT_URL: Final = "http://127.0.0.1:8700"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_NUMBER = re.compile(r"(?:inc-?)?(\d{1,12})", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:(inc|ho|test)-?)?(\d{1,12})", re.IGNORECASE)
 
 
 class Failed(click.ClickException):
@@ -138,7 +138,7 @@ def talks(command: F) -> F:
 
 
 class IncidentParam(click.ParamType[str]):
-    """An incident as people say it: ``INC-42``, ``inc-42`` or ``42``."""
+    """An incident as people say it: ``INC-42``, ``inc-42`` or ``42``; a hand-off ``HO-3``, a test page ``TEST-1``."""
 
     name = "INC"
 
@@ -147,7 +147,7 @@ class IncidentParam(click.ParamType[str]):
         found = _NUMBER.fullmatch(str(value).strip())
         if found is None:
             self.fail(f'"{value}" is no incident. Write INC-42 or 42; `tocsin list` shows them.', param, ctx)
-        return f"INC-{int(found[1])}"
+        return f"{(found[1] or 'INC').upper()}-{int(found[2])}"
 
 
 INCIDENT: Final = IncidentParam()

@@ -28,11 +28,13 @@ from tocsin.core.ids import ChannelName
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers, SystemClock
 from tocsin.engine.dispatcher import Dispatcher
+from tocsin.engine.errands import Errands
 from tocsin.engine.grouping import Grouping
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
 from tocsin.engine.intake import Intake
 from tocsin.engine.links import Links
+from tocsin.engine.packets import Packets
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.queries import Queries
 from tocsin.engine.reconciler import Reconciler
@@ -238,6 +240,7 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
         reconciler=Reconciler(store, handler, telemetry),
         dispatcher=Dispatcher(store, handler, channels, links.sign, clock, chance, telemetry, _rooms(settings, http)),
         watcher=Watcher(store, handler, measured, telemetry) if measured else None,
+        errands=Errands(store, handler, numbers, Packets(store, handler)),
         telemetry=telemetry,
     )
     return Tocsin(settings, engine, channels, http, links, targets(settings, playbooks))

@@ -21,6 +21,7 @@ from tocsin.core.ids import (
     RunId,
     Severity,
 )
+from tocsin.core.kinds import Kind
 from tocsin.core.room_steps import RoomFound, RoomStep
 from tocsin.core.rules import Duty, Method, Rulebook, ShiftEnds
 from tocsin.core.stages import Stage
@@ -45,6 +46,11 @@ class Declare(Command, frozen=True, kw_only=True, tag="declare"):
     description: str = ""
     room: str = ""
     """Set by hand: open a Slack channel of this name, whatever the severity (R2)."""
+    kind: Kind = Kind.INCIDENT
+    roles: Mapping[RoleName, PersonId] = {}
+    """Of an errand: who has which part in it."""
+    rotation: RotationId | None = None
+    scheduled_at: Instant | None = None
 
 
 class AttachAlerts(Command, frozen=True, kw_only=True, tag="attach_alerts"):
@@ -388,6 +394,10 @@ class Reason(StrEnum):
     BUSY = "busy"
     LAST_IN_CHARGE = "last_in_charge"
     NO_ROOMS = "no_rooms"
+    NOT_AN_INCIDENT = "not_an_incident"
+    NOT_ASKED = "not_asked"
+    ERRAND_OVER = "errand_over"
+    NO_CONTACT_METHOD = "no_contact_method"
 
 
 class Refused(Exception):

@@ -94,14 +94,18 @@ def _by_time(deadline: Deadline) -> tuple[Instant, str]:
 def lay(rules: Rulebook, rule: Rule, incident: Incident) -> Deadline | None:
     """Lay one row over an incident."""
     began = incident.marks.get(rule.after)
-    if began is None or _latest(incident, rule.ends, began.last) is not None:
+    if began is None:
         return None
     start, anew_at = began.last, _anew_at(rule, incident)
+    # What was done ahead of a scheduled instant counts, from its announcement on: that is what it was announced for.
+    counts_from = began.first if rule.after == m.SCHEDULED else start
+    if _latest(incident, rule.ends, counts_from) is not None:
+        return None
     if rule.after.startswith("rule.") and start < anew_at:
         return None  # A rung from before it was reopened or changed its severity; the ladder has begun anew since.
     # An incident that grew worse owes what the worse severity asks, but from the moment at which it grew worse.
     since = max(start, anew_at)
-    met_at = _latest(incident, rule.until, start)
+    met_at = _latest(incident, rule.until, counts_from)
     answered_at = incident.at(m.ruled(rule.id))
     if rule.every is None:
         if met_at is not None or (answered_at is not None and answered_at >= since):
@@ -120,8 +124,10 @@ def _anew_at(rule: Rule, incident: Incident) -> Instant:
 
 def met_at(rule: Rule, incident: Incident) -> Instant | None:
     """Answer when a row was fulfilled, if it was."""
-    start = incident.at(rule.after)
-    return None if start is None else _latest(incident, rule.until, start)
+    mark = incident.marks.get(rule.after)
+    if mark is None:
+        return None
+    return _latest(incident, rule.until, mark.first if rule.after == m.SCHEDULED else mark.last)
 
 
 def _latest(incident: Incident, names: tuple[m.MarkName, ...], start: Instant) -> Instant | None:

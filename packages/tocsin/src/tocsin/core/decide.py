@@ -9,7 +9,7 @@ Deciding twice changes nothing: a command that asks for what is already so yield
 
 from typing import assert_never
 
-from tocsin.core import judgement, mitigation, paging, relief, reporting, rooms
+from tocsin.core import errands, judgement, mitigation, paging, relief, reporting, rooms
 from tocsin.core.commands import (
     Acknowledge,
     AddComponent,
@@ -52,7 +52,9 @@ from tocsin.core.deadlines import Deadline, deadlines, rounds_passed
 from tocsin.core.draft import Draft
 from tocsin.core.escalation import carry_out
 from tocsin.core.events import AnyEvent, DeadlineMissed, IncidentDeclared, StepTaken
+from tocsin.core.ids import ComponentId
 from tocsin.core.incident import Incident, evolve
+from tocsin.core.kinds import Kind, rows_of
 from tocsin.core.limits import PASSES_PER_TICK, TITLE_LENGTH_MAX
 from tocsin.core.rules import RuleKind
 
@@ -63,6 +65,7 @@ def decide(incident: Incident | None, command: AnyCommand, given: Situation) -> 
         return _declare(incident, command, given)
     if incident is None:
         raise Refused(Reason.NOT_DECLARED, "there is no such incident", "list the incidents and check the id")
+    errands.refuse_unfit(incident, command)
     draft = Draft(incident)
     _act(draft, command, given)
     _tick(draft, given)
@@ -134,24 +137,30 @@ def _act(draft: Draft, command: AnyCommand, given: Situation) -> None:  # noqa: 
 def _declare(incident: Incident | None, command: Declare, given: Situation) -> tuple[AnyEvent, ...]:
     if incident is not None:
         return ()  # The id is the shell's and new, so this is the same declaration sent twice.
-    judgement.known_severity(command.severity, given)
+    is_incident = command.kind is Kind.INCIDENT
+    if is_incident:
+        judgement.known_severity(command.severity, given)
     reporting.known_text("title", command.title, TITLE_LENGTH_MAX)
     declared = IncidentDeclared(
         at=given.now,
         by=command.by,
         incident=command.incident,
         title=command.title.strip(),
-        component=command.components[0],
-        severity=command.severity,
+        component=command.components[0] if command.components else ComponentId(""),
+        severity=command.severity if is_incident else rows_of(command.kind),
         evidence=command.evidence,
         detected_at=min(command.detected_at, given.now),
         group_key=command.group_key,
         playbook_version=given.rules.version,
         description=command.description,
+        kind=command.kind,
+        rotation=command.rotation,
+        scheduled_at=command.scheduled_at,
     )
     draft = Draft(evolve(None, declared))
     for component in command.components[1:]:
         reporting.add_component(draft, AddComponent(by=command.by, component=component), given)
+    errands.begin(draft, dict(command.roles), declared)
     judgement.fill_roles(draft, given)
     if command.room:
         rooms.ask(draft, given, command.room, by=command.by)

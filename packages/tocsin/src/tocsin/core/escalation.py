@@ -5,7 +5,7 @@ from typing import assert_never
 
 from whenever import Instant
 
-from tocsin.core import rooms
+from tocsin.core import errands, rooms
 from tocsin.core.commands import Situation
 from tocsin.core.draft import Draft
 from tocsin.core.events import (
@@ -20,6 +20,7 @@ from tocsin.core.events import (
 )
 from tocsin.core.ids import INCIDENT_COMMANDER, PersonId, RoleName
 from tocsin.core.incident import Incident
+from tocsin.core.kinds import Kind
 from tocsin.core.paging import page, quietest, wanted
 from tocsin.core.proposing import judge
 from tocsin.core.rules import (
@@ -70,12 +71,18 @@ def carry_out(draft: Draft, rule: Rule, consequence: Consequence, given: Situati
         case JudgeMitigation():
             judge(draft, given)
         case Close():
-            if draft.incident.resolved:  # A milestone told too soon must not silence what is still open.
-                draft.add(IncidentClosed(at=given.now, reason=rule.title))
+            _close(draft, rule, given)
         case OpenARoom():
             rooms.ask(draft, given)
         case _:
             assert_never(consequence)
+
+
+def _close(draft: Draft, rule: Rule, given: Situation) -> None:
+    if draft.incident.kind is not Kind.INCIDENT:
+        errands.give_up(draft, rule.title, given)
+    elif draft.incident.resolved:  # A milestone told too soon must not silence what is still open.
+        draft.add(IncidentClosed(at=given.now, reason=rule.title))
 
 
 def _left_to_the_ladder(incident: Incident, given: Situation) -> bool:
@@ -212,7 +219,8 @@ def _tell(draft: Draft, target: Target, via: tuple[MethodKind, ...], rule: Rule,
     reminder = rule.kind is not RuleKind.STEP
     for person in asked:
         known = given.rules.people.get(person)
-        first = quietest(known) if reminder else wanted(known, via)
+        quiet = reminder or draft.incident.kind is not Kind.INCIDENT  # A hand-off wakes nobody.
+        first = quietest(known) if quiet else wanted(known, via)
         draft.add(
             PersonTold(
                 at=given.now,

@@ -18,10 +18,12 @@ from tocsin.core.ids import (
     IntentId,
     PersonId,
     RoleName,
+    RotationId,
     RuleId,
     RunId,
 )
 from tocsin.core.ids import Severity as SeverityName
+from tocsin.core.kinds import Kind
 from tocsin.core.page_events import (
     PageAttemptFailed,
     PageDeclined,
@@ -103,6 +105,11 @@ class IncidentDeclared(Event, frozen=True, kw_only=True, tag="incident_declared"
     group_key: str
     playbook_version: str
     description: str = ""
+    kind: Kind = Kind.INCIDENT
+    rotation: RotationId | None = None
+    """Of a hand-off: whose shift changes."""
+    scheduled_at: Instant | None = None
+    """Of a hand-off: when it does."""
 
 
 class AlertsAttached(Event, frozen=True, kw_only=True, tag="alerts_attached"):
@@ -345,6 +352,13 @@ class IncidentClosed(Event, frozen=True, kw_only=True, tag="incident_closed"):
     reason: str = ""
 
 
+class Concluded(Event, frozen=True, kw_only=True, tag="concluded"):
+    """A hand-off or a drill came to its end; nothing is owed in it any more."""
+
+    outcome: Literal["done", "missed", "called_off"]
+    reason: str = ""
+
+
 AnyEvent = (
     IncidentDeclared
     | AlertsAttached
@@ -399,4 +413,5 @@ AnyEvent = (
     | RoomLost
     | RoomRegained
     | RoomArchived
+    | Concluded
 )

@@ -22,6 +22,7 @@ from tocsin.core.events import (
     AnyEvent,
     ApprovalDelegated,
     ComponentAdded,
+    Concluded,
     DeadlineMissed,
     Evidence,
     FlagRaised,
@@ -63,21 +64,14 @@ from tocsin.core.events import (
     UpdatePosted,
     Verdict,
 )
-from tocsin.core.ids import ComponentId, IncidentId, IntentId, PersonId, RoleName, Severity
+from tocsin.core.ids import ComponentId, IncidentId, IntentId, PersonId, RoleName, RotationId, Severity
+from tocsin.core.kinds import Kind
 from tocsin.core.limits import ROOM_NOTES_REMEMBERED, UNDELIVERED_REMEMBERED
 from tocsin.core.pages import Pages
 from tocsin.core.room import CHANGING, Room, changed
 from tocsin.core.sent import Sent, sent_after
 from tocsin.core.stages import Stage, later_than
-
-
-class Utterance(msgspec.Struct, frozen=True):
-    """The last thing that somebody wrote, by which the same request sent twice is known."""
-
-    by: PersonId | None
-    where: str
-    text: str
-    at: Instant
+from tocsin.core.utterance import Utterance
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +127,11 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """The incident's own Slack channel, as far as it has come."""
     noted: tuple[str, ...] = ()
     """The messages of the room that stand in the timeline already."""
+    kind: Kind = Kind.INCIDENT
+    rotation: RotationId | None = None
+    """Of a hand-off: whose shift changes."""
+    outcome: str = ""
+    """Of an errand that is over: how it ended."""
 
     @property
     def resolved(self) -> bool:
@@ -180,15 +179,19 @@ def _declared(event: IncidentDeclared) -> Incident:
         size=1,
         title=event.title,
         description=event.description,
-        components=(event.component,),
+        components=(event.component,) if event.component else (),
         severity=event.severity,
         severity_since=event.at,
         evidence=event.evidence,
         stage=Stage.INVESTIGATING,
-        marks=m.marked(marks, event.at, m.OPENED, m.at_stage(Stage.INVESTIGATING)),
+        marks=m.announced(
+            m.marked(marks, event.at, m.OPENED, m.at_stage(Stage.INVESTIGATING)), event.at, event.scheduled_at
+        ),
         group_key=event.group_key,
         playbook_version=event.playbook_version,
         last_at=event.at,
+        kind=event.kind,
+        rotation=event.rotation,
     )
 
 
@@ -444,6 +447,11 @@ def _incident_closed(incident: Incident, event: IncidentClosed) -> Incident:
     return _mark(incident, event, m.CLOSED)
 
 
+def _concluded(incident: Incident, event: Concluded) -> Incident:
+    after = replace(incident, stage=Stage.RESOLVED, pages={}, outcome=event.outcome)
+    return _mark(after, event, m.RESOLVED, m.CLOSED)
+
+
 _EVOLUTIONS: Mapping[type, Callable[[Incident, Any], Incident]] = {
     **dict.fromkeys(CHANGING, _room_changed),
     RoomStepFailed: _room_step_failed,
@@ -488,4 +496,5 @@ _EVOLUTIONS: Mapping[type, Callable[[Incident, Any], Incident]] = {
     IncidentResolved: _incident_resolved,
     IncidentReopened: _incident_reopened,
     IncidentClosed: _incident_closed,
+    Concluded: _concluded,
 }

@@ -2,6 +2,7 @@
 
 from whenever import Instant
 
+from tocsin.core import errands
 from tocsin.core import marks as m
 from tocsin.core.commands import (
     AttachAlerts,
@@ -36,6 +37,7 @@ from tocsin.core.events import (
 )
 from tocsin.core.ids import PersonId, Severity
 from tocsin.core.incident import Incident
+from tocsin.core.kinds import Kind
 from tocsin.core.limits import SAMPLES_PER_MEASUREMENT
 from tocsin.core.objectives import failing, verdict
 from tocsin.core.rules import JudgeMitigation
@@ -296,6 +298,9 @@ def _reopen(draft: Draft, reason: str, detected_at: Instant, by: Actor, given: S
 def close(draft: Draft, command: CloseIncident, given: Situation) -> None:
     """Close a resolved incident by hand."""
     if draft.incident.closed:
+        return
+    if draft.incident.kind is not Kind.INCIDENT:
+        errands.call_off(draft, command.by, command.reason, given)
         return
     if not draft.incident.resolved:
         raise Refused(Reason.NOT_RESOLVED, "an open incident cannot be closed", "resolve it first")

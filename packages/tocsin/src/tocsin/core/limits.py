@@ -34,6 +34,15 @@ DELIVERIES_PER_STEP: Final = 200
 DELIVERIES_AT_ONCE: Final = 64
 """Attempts under way at the same time, over all channels."""
 
+HANDOFFS_AHEAD_MAX: Final = 100
+"""Changes of one rotation looked at together: four days of hourly shifts, should a start come that late."""
+
+PACKET_SPAN: Final = TimeDelta(hours=24 * 7)
+"""How far the packet of a hand-off looks back and ahead: the shift of a person who takes weekly turns."""
+
+PACKET_LINES_MAX: Final = 15
+"""Lines of each part of a packet in a message; the console shows all of them."""
+
 PASSES_PER_TICK: Final = 12
 """How often one tick looks again for deadlines that its own answers made due. A ladder has fewer rungs than this."""
 

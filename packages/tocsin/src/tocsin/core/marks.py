@@ -40,6 +40,8 @@ SPREAD: Final = MarkName("spread")
 """So many components are affected that the playbook calls it several (E1)."""
 UNREACHED: Final = MarkName("unreached")
 """Nobody could be reached (E4)."""
+SCHEDULED: Final = MarkName("scheduled")
+"""What was announced comes: the change of shift that a hand-off is about. Set ahead: first announced, last comes."""
 RESOLVED: Final = MarkName("resolved")
 REOPENED: Final = MarkName("reopened")
 CLOSED: Final = MarkName("closed")
@@ -117,6 +119,11 @@ def marked(marks: Marks, at: Instant, *names: MarkName) -> dict[MarkName, Mark]:
         before = result.get(name)
         result[name] = Mark(before.first if before else at, max(at, before.last) if before else at)
     return result
+
+
+def announced(marks: Marks, at: Instant, comes_at: Instant | None) -> dict[MarkName, Mark]:
+    """Answer the marks with what was announced at an instant for another one, if anything was."""
+    return {**marks, SCHEDULED: Mark(at, max(at, comes_at))} if comes_at else dict(marks)
 
 
 def without(marks: Marks, *names: MarkName) -> dict[MarkName, Mark]:

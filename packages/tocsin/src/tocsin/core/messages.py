@@ -89,11 +89,14 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     facts: tuple[Fact, ...] = ()
     links: tuple[Link, ...] = ()
     acknowledge_url: str = ""
-    """Filled in by the dispatcher when the message is a page: signed, for one person and one incident."""
+    """Filled in by the dispatcher when an answer is asked for: signed, for one person and one incident."""
     decline_url: str = ""
     """By which the same person says "I cannot"; filled in with the other."""
     settles: Settled | None = None
     drill: bool = False
+    """It is a test, and must say so wherever it arrives."""
+    asks: bool = False
+    """An answer is asked for although it is no page: a hand-off to be accepted."""
 
 
 class Intent(msgspec.Struct, frozen=True):

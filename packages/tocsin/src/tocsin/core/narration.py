@@ -171,6 +171,11 @@ def _room_step_failed(event: e.RoomStepFailed, names: _Names) -> str:
     return f"Could not {event.step}{whom}: {event.why}"
 
 
+def _concluded(event: e.Concluded, names: _Names) -> str:
+    words = {"done": "Done", "missed": "Not done", "called_off": f"Called off by {names.person(event.by.person)}"}
+    return words[event.outcome] + _reason(event.reason)
+
+
 def _reason(reason: str) -> str:
     return f": {reason}" if reason else ""
 
@@ -215,6 +220,7 @@ _LINES: Mapping[type, Callable[[Any, _Names], str]] = {
     e.ObjectivesMeasured: _measured,
     e.IncidentResolved: _resolved,
     e.IncidentReopened: lambda v, n: f"Reopened: {v.reason}",
+    e.Concluded: _concluded,
     e.IncidentClosed: lambda v, n: f"Closed{_reason(v.reason)}",
     e.RoomAsked: lambda v, n: f"Opening the Slack channel #{v.name}",
     e.RoomOpened: lambda v, n: f"The Slack channel is #{v.name}",

@@ -17,6 +17,7 @@ from tocsin.core.events import AnyEvent
 from tocsin.core.ids import IntentId, PersonId, intent_id
 from tocsin.core.incident import Incident, evolve
 from tocsin.core.judgement import commander
+from tocsin.core.kinds import INCOMING, Kind
 from tocsin.core.limits import NOTICE_PATIENCE, PAGE_PATIENCE, TELL_PATIENCE
 from tocsin.core.messages import RANKS, Fact, Intent, Message, MessageKind, Settled, Settlement
 from tocsin.core.mitigation import approvers
@@ -87,7 +88,9 @@ def _intents(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[
             return _to_person(incident, event, (method,), page.person if page else None, message)
         case e.PersonTold():
             kind = MessageKind.REMINDER if event.reminder else MessageKind.NOTICE
-            message = _message(kind, incident, f"{subject(incident)}: {event.text}", event.text, given)
+            message = _message(kind, incident, f"{subject(incident)}: {event.text}", _told(incident, event), given)
+            if event.person == incident.roles.get(INCOMING) and not incident.acknowledged:
+                message = replace(message, asks=True)
             return _to_person(incident, event, event.methods, event.person, message)
         case e.AudienceTold():
             audience = given.rules.audiences.get(event.audience)
@@ -196,7 +199,7 @@ def _settled(before: Incident, after: Incident, event: AnyEvent, given: Situatio
             how, over = Settlement.ACKNOWLEDGED, unanswered(before.sent, event.by.person)
         case e.PageDeclined():
             how, over = Settlement.DECLINED, unanswered(before.sent, event.person)
-        case e.IncidentResolved():
+        case e.IncidentResolved() | e.Concluded():
             how, over = Settlement.RESOLVED, before.sent
         case _:
             return ()
@@ -245,10 +248,20 @@ def _message(kind: MessageKind, incident: Incident, subject: str, text: str, giv
         text=text,
         facts=tuple(_facts(incident, given)),
         links=tuple(links(incident, given.rules)),
+        drill=incident.kind is Kind.DRILL,
     )
 
 
+def _told(incident: Incident, event: e.PersonTold) -> str:
+    """Answer what a person is told; with the first word about a hand-off comes its packet (O3)."""
+    first = incident.kind is Kind.HANDOFF and not event.reminder
+    return f"{event.text}\n\n{incident.description}" if first and incident.description else event.text
+
+
 def _facts(incident: Incident, given: Situation) -> Iterable[Fact]:
+    if incident.kind is not Kind.INCIDENT:
+        yield from _facts_of_errand(incident, given)
+        return
     names = (given.rules.components.get(component) for component in incident.components)
     yield Fact("Component", ", ".join(part.name for part in names if part) or ", ".join(incident.components))
     yield Fact("Stage", incident.stage.value)
@@ -257,3 +270,10 @@ def _facts(incident: Incident, given: Situation) -> Iterable[Fact]:
     if leader:
         known = given.rules.people.get(leader)  # type: ignore[call-overload]  # a commander is a person's id.
         yield Fact("Commander", known.name if known else leader)
+
+
+def _facts_of_errand(incident: Incident, given: Situation) -> Iterable[Fact]:
+    for role, person in incident.roles.items():
+        known = given.rules.people.get(person)
+        yield Fact(role.replace("_", " ").capitalize(), known.name if known else person)
+    yield Fact("Because", f"{incident.evidence.because} ({incident.evidence.clause})")

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from tocsin.core import errands
 from tocsin.core import marks as m
 from tocsin.core.commands import (
     Acknowledge,
@@ -37,6 +38,7 @@ from tocsin.core.events import (
 from tocsin.core.ids import PersonId
 from tocsin.core.incident import Incident
 from tocsin.core.judgement import refuse_ended
+from tocsin.core.kinds import CHECKLIST, Kind
 from tocsin.core.limits import NOTE_LENGTH_MAX, REPEAT_WITHIN
 from tocsin.core.proposing import judge
 from tocsin.core.relief import holds_until, pass_on
@@ -73,11 +75,16 @@ def acknowledge(draft: Draft, command: Acknowledge, given: Situation) -> None:
         )
     if person in incident.responders and not _was_asked(incident, person, given):
         return  # A second tap on the phone is agreement, not a mistake.
+    errands.refuse_stranger(incident, person)
     refuse_ended(incident)
     known = given.rules.people.get(person)
-    takes_command = known is None or known.takes_command
+    is_errand = incident.kind is not Kind.INCIDENT
+    takes_command = known is None or known.takes_command or is_errand
     until = holds_until(person, incident, given)
     draft.add(Acknowledged(at=given.now, by=command.by, takes_command=takes_command, until=until))
+    if is_errand:
+        errands.answered(draft, command.by, given)
+        return
     if not takes_command:
         return
     leader = given.rules.leader(draft.incident.roles)
@@ -107,6 +114,7 @@ def decline(draft: Draft, command: Decline, given: Situation) -> None:
         draft.add(
             PageDeclined(at=given.now, by=command.by, page=page.page, person=person, rule=page.rule, reason=reason)
         )
+    errands.declined(draft, command.by, given)
 
 
 def _take_command(draft: Draft, by: Actor, given: Situation) -> None:
@@ -228,7 +236,22 @@ def escalate(draft: Draft, command: Escalate, given: Situation) -> None:
 
 def reach_milestone(draft: Draft, command: ReachMilestone, given: Situation) -> None:
     """Note a milestone once for each resolution (P1)."""
+    if draft.incident.kind is not Kind.INCIDENT:
+        _tick_off(draft, command, given)
+        return
     _known("milestone", command.milestone, given.rules.milestones, Reason.UNKNOWN_MILESTONE)
     reached_at, resolved_at = draft.incident.at(m.milestone(command.milestone)), draft.incident.at(m.RESOLVED)
     if reached_at is None or (resolved_at is not None and reached_at < resolved_at):
         draft.add(MilestoneReached(at=given.now, by=command.by, milestone=command.milestone, text=command.text))
+
+
+def _tick_off(draft: Draft, command: ReachMilestone, given: Situation) -> None:
+    """Note a step of a hand-off's checklist; the last one ends the list, whoever did it."""
+    _known("step", command.milestone, errands.steps(draft.incident, given), Reason.UNKNOWN_MILESTONE)
+    if m.milestone(command.milestone) in draft.incident.marks:
+        return
+    refuse_ended(draft.incident)
+    draft.add(MilestoneReached(at=given.now, by=command.by, milestone=command.milestone, text=command.text))
+    if errands.is_checked(draft.incident, given):
+        draft.add(MilestoneReached(at=given.now, milestone=CHECKLIST))
+        errands.answered(draft, command.by, given)

@@ -26,6 +26,7 @@ from tocsin.core.ids import (
     RuleId,
     Severity,
 )
+from tocsin.core.kinds import HandoffPolicy, TestPagePolicy
 from tocsin.core.marks import RESOLVED, MarkName
 from tocsin.core.policies import ReliefPolicy
 from tocsin.core.targets import ComponentOwner as ComponentOwner
@@ -163,7 +164,7 @@ class JudgeMitigation(msgspec.Struct, frozen=True, tag="judge_mitigation"):
 
 
 class Close(msgspec.Struct, frozen=True, tag="close"):
-    """Close a resolved incident that owes nothing any more."""
+    """Close a resolved incident that owes nothing any more; end an errand that nobody brought to its end."""
 
 
 class OpenARoom(msgspec.Struct, frozen=True, tag="open_room"):
@@ -424,6 +425,8 @@ class Rulebook(msgspec.Struct, frozen=True):
     mitigations: MitigationPolicy = MitigationPolicy()
     rooms: RoomPolicy | None = None
     """None: the playbook asks for no Slack channels, or nothing carries Slack."""
+    handoffs: HandoffPolicy = HandoffPolicy()
+    test_pages: TestPagePolicy = TestPagePolicy()
     emergency: PersonId | None = None
     """Whom to ask when nobody else can be reached."""
     relief: ReliefPolicy | None = None

@@ -7,6 +7,7 @@ from typing import Protocol
 from whenever import Instant
 
 from tocsin.core.ids import IncidentId, SignalId, SilenceId
+from tocsin.core.kinds import PREFIXES, Kind
 from tocsin.store.port import Store
 
 
@@ -46,19 +47,19 @@ class Chance:
 
 
 class Numbers:
-    """Gives incidents their numbers: INC-1, INC-2 …"""
+    """Gives incidents and errands their numbers, each kind its own: INC-1, INC-2, HO-1 …"""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._last: int | None = None
+        self._last: dict[Kind, int] = {}
 
-    async def next(self) -> IncidentId:
+    async def next(self, kind: Kind = Kind.INCIDENT) -> IncidentId:
         """Answer the next id. Two nodes may answer the same one; the store refuses the second as a conflict."""
-        if self._last is None:
-            self._last = await self._store.last_number()
-        self._last += 1
-        return IncidentId(f"INC-{self._last}")
+        if kind not in self._last:
+            self._last[kind] = await self._store.last_number(kind)
+        self._last[kind] += 1
+        return IncidentId(f"{PREFIXES[kind]}-{self._last[kind]}")
 
     def forget(self) -> None:
         """Ask the store again next time: somebody else may have given numbers too."""
-        self._last = None
+        self._last.clear()

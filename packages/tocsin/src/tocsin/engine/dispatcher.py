@@ -151,10 +151,12 @@ class Dispatcher:
         return await channel.deliver(message, intent.address, DeliveryKey(intent.id))
 
     def _addressed(self, intent: Intent) -> Message:
-        if intent.message.kind is not MessageKind.PAGE or intent.person is None:
+        is_page = intent.message.kind is MessageKind.PAGE
+        if not (is_page or intent.message.asks) or intent.person is None:
             return intent.message
         url = self._sign_link(intent, self._clock.now())
-        return replace(intent.message, acknowledge_url=url, decline_url=f"{url}{DECLINES}" if url else "")
+        declines = f"{url}{DECLINES}" if url and is_page else ""  # A hand-off cannot be declined, only left open.
+        return replace(intent.message, acknowledge_url=url, decline_url=declines)
 
     def _next_at(self, now: Instant, tries: int, wait: TimeDelta | None) -> Instant:
         backoff: TimeDelta = min(BACKOFF_FIRST * 2 ** min(tries, 16), BACKOFF_MAX)

@@ -21,6 +21,7 @@ from tocsin.core.events import AnyEvent
 from tocsin.core.ids import IncidentId
 from tocsin.core.incident import Incident, fold
 from tocsin.core.judgement import commander
+from tocsin.core.kinds import Kind
 from tocsin.core.limits import CONFLICTS_MAX, INCIDENTS_CACHED
 from tocsin.core.messages import Intent
 from tocsin.core.notifications import intents
@@ -61,6 +62,8 @@ class Handler:
         self._locks: WeakValueDictionary[IncidentId, asyncio.Lock] = WeakValueDictionary()
         self.rung: Callable[[], None] = lambda: None
         """Called when something was written, so that whoever owes what follows looks at once."""
+        self.errand_changed: Callable[[Incident], None] = lambda _: None
+        """Called with every hand-off and drill that was written to."""
 
     async def handle(
         self, incident_id: IncidentId, command: AnyCommand, now: Instant, attempts: tuple[Attempt, ...] = ()
@@ -121,7 +124,10 @@ class Handler:
             raise
         for decision in decisions:
             self._remember(decision.incident)
-            self._telemetry.happened(decision.events)
+            self._telemetry.happened(decision.events, decision.incident.kind)
+            if decision.incident.kind is not Kind.INCIDENT:
+                self.playbooks.handing_over(decision.incident)
+                self.errand_changed(decision.incident)
         self.rung()
 
     @asynccontextmanager
@@ -173,4 +179,5 @@ def headline(incident: Incident, given: Situation) -> Headline:
         acknowledged=incident.acknowledged,
         commander=commander(incident, given),
         next_due_at=next_due_at(given.rules, incident),
+        kind=incident.kind,
     )

@@ -6,6 +6,7 @@ incidents, all in one transaction with the note that the signals are handled. Ki
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 from whenever import Instant
@@ -42,6 +43,18 @@ class Batch(msgspec.Struct, frozen=True):
     """Names of alerts that are signs of life."""
 
 
+class Reporter(Protocol):
+    """A part of Tocsin that reports alerts of its own."""
+
+    async def observations(self) -> tuple[Observation, ...]:
+        """Answer what is not known as an alert yet."""
+        ...
+
+    def told(self) -> None:
+        """Take note that what was answered last is known now."""
+        ...
+
+
 class Intake:
     """Takes signals in."""
 
@@ -62,6 +75,7 @@ class Intake:
         self._decoders = decoders
         self._chance = chance
         self._telemetry = telemetry
+        self.reporters: list[Reporter] = []
 
     async def accept(self, source: str, body: bytes, now: Instant) -> tuple[Signal, ...]:
         """Keep a body durably and answer the signals it became. Raises `Unreadable` or `StoreUnavailable`."""
@@ -92,14 +106,17 @@ class Intake:
         signals = await self._store.inbox(ALERTS_PER_STEP)
         rechecks = await self._store.alerts_to_recheck(now, ALERTS_PER_STEP)
         missing = await self._heartbeats.observations(now)
-        if not signals and not rechecks and not missing.observations:
+        reported = [each for reporter in self.reporters for each in await reporter.observations()]
+        if not signals and not rechecks and not missing.observations and not reported:
             return await self._next_at(now)
-        batch = await self._see(signals, rechecks, missing.observations, now)
+        batch = await self._see(signals, rechecks, (*missing.observations, *reported), now)
         beats = (*missing.beats, *self._heartbeats.heard(batch.beaten_by, now))
         async with self._grouping.arranged(batch.sightings, now) as arrangement:
             change = Change(handled=batch.handled, alerts=arrangement.alerts, beats=beats)
             await self._handler.commit(arrangement.decisions, change)
         self._heartbeats.kept(beats, missing.reviewed)
+        for reporter in self.reporters:
+            reporter.told()
         for sighting in batch.sightings:
             self._telemetry.alerts.labels(sighting.turn.value).inc()
         return now

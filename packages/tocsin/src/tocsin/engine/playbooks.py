@@ -11,8 +11,11 @@ from whenever import Instant
 
 from tocsin.core.arrangements import Arranged, Arrangement, Imported, Sheet
 from tocsin.core.commands import Situation
-from tocsin.core.ids import ChannelName
-from tocsin.core.incident import Incident
+from tocsin.core.handoff import Pending, pending, with_outgoing
+from tocsin.core.ids import ChannelName, IncidentId
+from tocsin.core.incident import Incident, fold
+from tocsin.core.kinds import Kind
+from tocsin.core.limits import ROWS_PER_PAGE
 from tocsin.core.oncall import duty, next_change, shift_ends
 from tocsin.core.rules import Duty, Rulebook, ShiftEnds
 from tocsin.store.codec import decoder, encode
@@ -42,6 +45,8 @@ class Playbooks:
         self._duties: dict[str, _Span] = {}
         self.settles: Container[ChannelName] = frozenset()
         """The channels that keep state of a page; known once they are wired."""
+        self._pending: dict[IncidentId, Pending] = {}
+        """Hand-offs that nobody has accepted yet."""
 
     async def adopt(self, rulebook: Rulebook, now: Instant) -> None:
         """Make a version the one in force, once the store has it."""
@@ -59,6 +64,26 @@ class Playbooks:
     async def refresh(self, now: Instant) -> None:
         """Read what people have arranged: who stands in for whom, who is away, what was imported."""
         self.arranged = arranged(await self._store.arrangements(now), await self._store.imports(now))
+        self._duties.clear()
+
+    async def refresh_handoffs(self) -> None:
+        """Read which hand-offs are not accepted yet."""
+        for headline in await self._store.headlines(open_only=True, kind=Kind.HANDOFF, limit=ROWS_PER_PAGE):
+            incident = fold(None, await self._store.timeline(headline.id))
+            if incident is not None:
+                self.handing_over(incident)
+
+    def handing_over(self, incident: Incident) -> None:
+        """Take note of how a hand-off stands; of anything else there is nothing to note."""
+        if incident.kind is not Kind.HANDOFF:
+            return
+        before, now = self._pending.get(incident.id), pending(incident)
+        if now == before:
+            return
+        if now is None:
+            del self._pending[incident.id]
+        else:
+            self._pending[incident.id] = now
         self._duties.clear()
 
     async def of(self, incident: Incident | None) -> Rulebook:
@@ -98,9 +123,11 @@ class Playbooks:
         if known is None or not known.since <= at or (known.until is not None and at >= known.until):
             beside = self.arranged.known_to(rules.people)
             changes = (next_change(rotation, at, beside) for rotation in rules.rotations.values())
-            until = min((change for change in changes if change is not None), default=None)
+            handed = (each.at for each in self._pending.values() if each.at > at)
+            until = min((change for change in (*changes, *handed) if change is not None), default=None)
             on = duty(rules.rotations, at, beside)
-            known = _Span(at, until, on, shift_ends(rules.rotations, on, at, beside))
+            ends = shift_ends(rules.rotations, on, at, beside)
+            known = _Span(at, until, with_outgoing(on, self._pending.values(), at), ends)
             self._duties[rules.version] = known
         return known
 

@@ -6,13 +6,13 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core import marks as m
-from tocsin.core.alert import Alert
 from tocsin.core.deadlines import deadlines
 from tocsin.core.escalation import describe
 from tocsin.core.events import AnyEvent, Sample
 from tocsin.core.ids import ComponentId, IncidentId, PersonId, RoleName, RotationId, RuleId, Severity
 from tocsin.core.incident import Incident
 from tocsin.core.judgement import commander, unproven
+from tocsin.core.kinds import Kind
 from tocsin.core.narration import clause_of, narrate
 from tocsin.core.oncall import duty
 from tocsin.core.pointers import bridge
@@ -21,7 +21,8 @@ from tocsin.core.rules import RuleKind, first
 from tocsin.core.scorecard import Promise, promises
 from tocsin.core.stages import Stage
 from tocsin.engine.handler import Handler
-from tocsin.store.port import Headline, LedgerEntry, Store
+from tocsin.engine.ledger import Ledger, obligations
+from tocsin.store.port import Headline, Store
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -51,6 +52,7 @@ class View(msgspec.Struct, frozen=True):
     """An incident as a responder needs it."""
 
     id: IncidentId
+    kind: Kind
     title: str
     description: str
     severity: Severity
@@ -94,14 +96,6 @@ class OnCall(msgspec.Struct, frozen=True):
     name: str
     person: PersonId | None
     person_name: str
-
-
-class Ledger(msgspec.Struct, frozen=True):
-    """What became of every alert and every message of an incident."""
-
-    alerts: tuple[Alert, ...]
-    messages: tuple[LedgerEntry, ...]
-    unaccounted: int
 
 
 class Queries:
@@ -170,8 +164,9 @@ class Queries:
             return None
         alerts = await self._store.alerts_of(incident_id)
         messages = await self._store.ledger(incident_id)
+        owed = obligations(await self._store.timeline(incident_id), messages)
         waiting = [entry for entry in messages if entry.state == "waiting" and entry.next_at is None]
-        return Ledger(alerts, messages, len(waiting))
+        return Ledger(alerts, messages, max(len(waiting), sum(each.unaccounted for each in owed)), owed)
 
     def on_call(self, at: Instant) -> tuple[OnCall, ...]:
         """Answer who is on call in every rotation."""
@@ -193,6 +188,7 @@ class Queries:
 def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str, bridge_url: str) -> View:
     return View(
         id=incident.id,
+        kind=incident.kind,
         title=incident.title,
         description=incident.description,
         severity=incident.severity,
@@ -214,8 +210,8 @@ def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str, b
         verdict=incident.verdict or "not measured",
         samples=incident.samples,
         window_began_at=incident.window_began_at,
-        resolvable=not missing and not incident.resolved,
-        unproven="" if incident.resolved else missing,
+        resolvable=not missing and not incident.resolved and incident.kind is Kind.INCIDENT,
+        unproven="" if incident.resolved or incident.kind is not Kind.INCIDENT else missing,
         room=incident.room,
         bridge_url=bridge_url,
         next_action=_next_action(incident, due, missing),
@@ -225,7 +221,7 @@ def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str, b
 
 
 def _next_action(incident: Incident, due: tuple[Due, ...], missing: str) -> str:
-    if incident.resolved:
+    if incident.resolved or incident.kind is not Kind.INCIDENT:
         owed = next((each for each in due if each.owner != "Tocsin"), None)
         return f"{owed.title}: {owed.owner}, {countdown(owed.in_s)}" if owed else "nothing is owed"
     if not incident.acknowledged:

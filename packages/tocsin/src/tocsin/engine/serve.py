@@ -11,6 +11,7 @@ from tocsin.core.ids import IncidentId
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Clock, Numbers
 from tocsin.engine.dispatcher import Dispatcher
+from tocsin.engine.errands import Errands
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
 from tocsin.engine.intake import Intake
@@ -48,6 +49,7 @@ class Engine:
         reconciler: Reconciler,
         dispatcher: Dispatcher,
         watcher: Watcher | None,
+        errands: Errands,
         telemetry: Telemetry,
     ) -> None:
         self.store = store
@@ -61,6 +63,8 @@ class Engine:
         self.reconciler = reconciler
         self.dispatcher = dispatcher
         self.watcher = watcher
+        self.errands = errands
+        intake.reporters.append(errands)
         self.telemetry = telemetry
         self._bells: dict[str, asyncio.Event] = {}
         self._stopping = asyncio.Event()
@@ -71,6 +75,7 @@ class Engine:
         await self.playbooks.adopt(self.playbooks.current, now)
         await self.playbooks.refresh(now)
         await self.heartbeats.load(now)
+        await self.errands.load(now)
         self.dispatcher.rung = self.ring
         self.handler.rung = self.ring
 
@@ -112,6 +117,7 @@ class Engine:
             "intake": self.intake.step,
             "reconciler": self.reconciler.step,
             "dispatcher": self.dispatcher.step,
+            "errands": self.errands.step,
         }
         if self.watcher is not None:
             steps["watcher"] = self.watcher.step

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from whenever import Instant
 
-from tocsin.core.events import AnyEvent, DeadlineMissed, StepTaken
+from tocsin.core.events import AnyEvent, Concluded, DeadlineMissed, StepTaken
+from tocsin.core.kinds import Kind
 from tocsin.store.port import Counts
 
 _log = logging.getLogger("tocsin.engine")
@@ -29,6 +30,9 @@ class Telemetry:
         self.deliveries = self._counter("tocsin_deliveries_total", "Attempts at delivery.", "channel", "outcome")
         self.faults = self._counter("tocsin_faults_total", "Errors of our own that a step isolated.", "step")
         self.missed = self._counter("tocsin_deadlines_missed_total", "Deadlines that somebody missed.", "clause")
+        self.errands = self._counter(
+            "tocsin_errands_total", "Hand-offs and drills by how they ended.", "kind", "outcome"
+        )
         self.lateness = self._histogram("tocsin_deadline_lateness_seconds", "From due to answered.")
         self.handover = self._histogram("tocsin_page_handover_seconds", "From the decision to page to the provider.")
         self.open_incidents = self._gauge("tocsin_open_incidents", "Incidents not resolved.")
@@ -47,8 +51,13 @@ class Telemetry:
     def _histogram(self, name: str, what: str) -> Histogram:
         return Histogram(name, what, buckets=_LATENESS_EDGES, registry=self.registry)
 
-    def happened(self, events: Iterable[AnyEvent]) -> None:
-        """Count what was written to a timeline."""
+    def happened(self, events: Iterable[AnyEvent], kind: Kind = Kind.INCIDENT) -> None:
+        """Count what was written to a timeline. Of an errand only how it ended: it must not colour the figures."""
+        if kind is not Kind.INCIDENT:
+            for event in events:
+                if isinstance(event, Concluded):
+                    self.errands.labels(kind.value, event.outcome).inc()
+            return
         for event in events:
             self.events.labels(type(event).__name__).inc()
             if isinstance(event, DeadlineMissed):

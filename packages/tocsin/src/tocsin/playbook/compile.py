@@ -32,6 +32,7 @@ from tocsin.playbook import rota
 from tocsin.playbook.acting import actions, failure_modes
 from tocsin.playbook.calendars import calendar
 from tocsin.playbook.document import Playbook
+from tocsin.playbook.errand_rows import errand_rows, handoff_policy, monthly_policy
 from tocsin.playbook.indicators import objectives, thresholds
 from tocsin.playbook.measured import ComponentDoc, ReportDoc
 from tocsin.playbook.rows import SLACK, has_rooms, rows
@@ -59,7 +60,8 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         next_review_on=about.next_review_on,
         review_overdue_severity=Severity(about.review_overdue_severity),
         severities=tuple(_definition(severity) for severity in playbook.severities),
-        rows={Severity(severity.id): rows(playbook, severity) for severity in playbook.severities},
+        rows={Severity(severity.id): rows(playbook, severity) for severity in playbook.severities}
+        | errand_rows(playbook),
         levels=_levels(playbook),
         ladder={Severity(severity.id): _ladder(playbook, severity) for severity in playbook.severities},
         roles={Severity(severity.id): _roles(severity) for severity in playbook.severities},
@@ -90,6 +92,8 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         actions=actions(playbook.acting, namespaces, workloads),
         failure_modes=failure_modes(playbook.acting),
         rooms=_rooms(playbook),
+        handoffs=handoff_policy(playbook),
+        test_pages=monthly_policy(playbook),
     )
     return book if speed == 1.0 else _hastened(book, speed)
 
@@ -268,6 +272,7 @@ def _hastened(book: Rulebook, speed: float) -> Rulebook:
         flapping=replace(book.flapping, within=book.flapping.within / speed, quiet_for=book.flapping.quiet_for / speed),
         heartbeats=beats,
         rooms=replace(book.rooms, archive_after=book.rooms.archive_after / speed) if book.rooms else None,
+        handoffs=replace(book.handoffs, opens_before=book.handoffs.opens_before / speed),
     )
 
 

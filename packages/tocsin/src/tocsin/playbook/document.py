@@ -8,6 +8,7 @@ import msgspec
 from tocsin.core.ids import ChannelName
 from tocsin.playbook.acting import ActionsDoc
 from tocsin.playbook.base import Doc
+from tocsin.playbook.errands import DrillsDoc, HandoffDoc
 from tocsin.playbook.measured import ClassificationDoc, ComponentDoc, HeartbeatDoc
 from tocsin.playbook.problems import Problem
 from tocsin.playbook.reading import Document, spoken
@@ -37,6 +38,8 @@ class Playbook(msgspec.Struct, frozen=True, kw_only=True):
     plan: DeadlinesDoc
     heartbeats: Mapping[str, HeartbeatDoc]
     acting: ActionsDoc
+    handoff: HandoffDoc
+    drills: DrillsDoc
     components: Mapping[str, ComponentDoc]
     """By file, ``components/agent-booster.yaml``."""
     parts: Mapping[str, Doc]

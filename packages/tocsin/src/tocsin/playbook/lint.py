@@ -12,6 +12,7 @@ from whenever import Date
 from tocsin.playbook import (
     lint_actions,
     lint_deadlines,
+    lint_errands,
     lint_escalation,
     lint_paging,
     lint_people,
@@ -31,6 +32,7 @@ _CHECKS: Final = (
     *lint_rota.CHECKS,
     *lint_signals.CHECKS,
     *lint_actions.CHECKS,
+    *lint_errands.CHECKS,
 )
 
 

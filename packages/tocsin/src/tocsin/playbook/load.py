@@ -15,6 +15,7 @@ from tocsin.playbook.acting import ActionsDoc
 from tocsin.playbook.base import Doc
 from tocsin.playbook.compile import compiled
 from tocsin.playbook.document import Playbook
+from tocsin.playbook.errands import DrillsDoc, HandoffDoc
 from tocsin.playbook.lint import errors
 from tocsin.playbook.measured import ComponentDoc, HeartbeatsDoc
 from tocsin.playbook.problems import PlaybookErrors, Problem
@@ -119,6 +120,8 @@ def _assembled(parts: dict[str, Doc], documents: dict[str, Document], digest: st
         plan=parts.get("deadlines.yaml", DeadlinesDoc()),  # type: ignore[arg-type]
         heartbeats=parts.get("heartbeats.yaml", HeartbeatsDoc()).heartbeats,  # type: ignore[attr-defined]
         acting=parts.get("actions.yaml", ActionsDoc()),  # type: ignore[arg-type]
+        handoff=parts.get("handoff.yaml", HandoffDoc()),  # type: ignore[arg-type]
+        drills=parts.get("drills.yaml", DrillsDoc()),  # type: ignore[arg-type]
         components=components,
         parts=parts,
         digest=digest,

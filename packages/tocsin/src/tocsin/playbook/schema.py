@@ -13,6 +13,7 @@ from whenever import Date, Time, TimeDelta
 from tocsin.playbook import words
 from tocsin.playbook.acting import ActionsDoc
 from tocsin.playbook.base import Doc
+from tocsin.playbook.errands import DrillsDoc, HandoffDoc
 from tocsin.playbook.measured import ClassificationDoc, ComponentDoc, HeartbeatsDoc
 from tocsin.playbook.rota import RotationsDoc
 from tocsin.playbook.sections import (
@@ -36,10 +37,12 @@ FILES: dict[str, type[Doc]] = {
     "deadlines.yaml": DeadlinesDoc,
     "heartbeats.yaml": HeartbeatsDoc,
     "actions.yaml": ActionsDoc,
+    "handoff.yaml": HandoffDoc,
+    "drills.yaml": DrillsDoc,
 }
 """The files of a playbook; beside them stands one file for each component in ``components/``."""
 
-OPTIONAL = frozenset({"deadlines.yaml", "heartbeats.yaml", "actions.yaml"})
+OPTIONAL = frozenset({"deadlines.yaml", "heartbeats.yaml", "actions.yaml", "handoff.yaml", "drills.yaml"})
 
 
 def dec_hook(kind: type, value: Any) -> Any:

@@ -17,6 +17,7 @@ from tocsin.core.decide import decide
 from tocsin.core.events import AnyEvent
 from tocsin.core.ids import IncidentId
 from tocsin.core.incident import Incident, evolve, fold
+from tocsin.core.kinds import ASKED, TESTED, Kind
 from tocsin.core.messages import Intent
 from tocsin.core.mitigation import authority_of
 from tocsin.core.objectives import holds
@@ -118,7 +119,7 @@ def nothing_is_decided_twice(
 def unanswered_goes_on(incident: Incident, rules: Rulebook) -> Iterator[str]:
     """While nobody has acknowledged, the next rung or the alarm comes in bounded time (E4)."""
     rows = rules.rows.get(incident.severity, ())
-    if incident.resolved or incident.acknowledged:
+    if incident.resolved or incident.acknowledged or incident.kind is not Kind.INCIDENT:
         return
     if not any(SoundAlarm() in row.then for row in rows):
         if not any(Remind() in each.rule.then for each in deadlines(rules, incident)):
@@ -132,6 +133,31 @@ def unanswered_goes_on(incident: Incident, rules: Rulebook) -> Iterator[str]:
 
 def _asks(row: Rule) -> bool:
     return row.kind is RuleKind.STEP and (m.ACKNOWLEDGED in row.until or m.ACKNOWLEDGED in row.ends)
+
+
+def drills_ask_one_person(incident: Incident, events: Sequence[AnyEvent]) -> Iterator[str]:
+    """A drill pages and tells nobody but its person, and never escalates."""
+    if incident.kind is not Kind.DRILL:
+        return
+    person = incident.roles.get(TESTED)
+    for event in events:
+        if isinstance(event, e.PersonPaged | e.PersonTold) and event.person != person:
+            yield f"{incident.id} is a drill for {person} and asked {event.person}"
+        if isinstance(event, e.LevelRaised | e.NobodyReachable | e.SeverityRaised):
+            yield f"{incident.id} is a drill and escalated: {type(event).__name__}"
+
+
+def errands_are_answered_by_their_own(incident: Incident, events: Sequence[AnyEvent]) -> Iterator[str]:
+    """Nobody but whom an errand asks can accept it; and it ends as done only if they did (O3)."""
+    if incident.kind is Kind.INCIDENT:
+        return
+    asked = incident.roles.get(ASKED[incident.kind])
+    for event in events:
+        if isinstance(event, e.Acknowledged) and event.by.person != asked:
+            yield f"{incident.id} asks {asked} and was acknowledged by {event.by.person}"
+        is_done = isinstance(event, e.Concluded) and event.outcome == "done"
+        if is_done and incident.kind is Kind.HANDOFF and asked not in incident.responders:
+            yield f"{incident.id} ended as done, and {asked} never accepted it"
 
 
 def folds_are_one(incident: Incident, timeline: Sequence[AnyEvent]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from whenever import Instant, TimeDelta
 from tocsin.core.alert import Alert
 from tocsin.core.events import AnyEvent
 from tocsin.core.ids import AlertFingerprint, IncidentId
+from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
 from tocsin.store.memory import MemoryStore
 from tocsin.store.port import Change, Headline, Signal, StoreUnavailable
@@ -123,11 +124,16 @@ class SimulatedStore(MemoryStore):
         return await super().due(now, limit)
 
     async def headlines(
-        self, *, open_only: bool = False, before: IncidentId | None = None, limit: int = 100
+        self,
+        *,
+        open_only: bool = False,
+        before: IncidentId | None = None,
+        limit: int = 100,
+        kind: Kind = Kind.INCIDENT,
     ) -> tuple[Headline, ...]:
-        """List incidents."""
+        """List incidents, or errands of a kind."""
         self._usable()
-        return await super().headlines(open_only=open_only, before=before, limit=limit)
+        return await super().headlines(open_only=open_only, before=before, limit=limit, kind=kind)
 
     def firing_attached(self) -> Mapping[IncidentId, int]:
         """Count the firing alerts of each incident, for the laws."""

@@ -13,6 +13,7 @@ from tocsin.core import marks as m
 from tocsin.core.events import AnyEvent, LevelRaised
 from tocsin.core.ids import IncidentId, PersonId, Severity
 from tocsin.core.incident import Incident
+from tocsin.core.kinds import Kind
 from tocsin.core.rules import MethodKind, Rulebook
 from tocsin.core.scorecard import Promise, promises
 from tocsin.simulate.mishaps import CrashPoint
@@ -116,7 +117,8 @@ async def play(
     """Play a scenario once, in an event loop that runs already."""
     world = World(scenario, rulebook, seed, crashes=crashes, checked=checked)
     await world.play()
-    stories = [_story(each, await world.store.timeline(each.id), world.rules) for each in world.incidents.values()]
+    incidents = [each for each in world.incidents.values() if each.kind is Kind.INCIDENT]
+    stories = [_story(each, await world.store.timeline(each.id), world.rules) for each in incidents]
     return Outcome(
         title=scenario.title,
         seed=seed,

@@ -27,6 +27,7 @@ from tocsin.core.events import Actor
 from tocsin.core.ids import AudienceId, IncidentId, PersonId, RuleId
 from tocsin.core.incident import Incident
 from tocsin.core.judgement import commander
+from tocsin.core.kinds import Kind
 from tocsin.core.stages import Stage
 from tocsin.simulate.dice import dice
 from tocsin.simulate.scenario import Spread, Team
@@ -50,12 +51,25 @@ def acts(incident: Incident, given: Situation, team: Team, seed: int) -> Iterato
     """Answer what those who have an incident in hand are going to do, in no order."""
     if incident.closed or not incident.responders:
         return
+    if incident.kind is not Kind.INCIDENT:
+        yield from _steps(incident, given, team, seed)
+        return
     leader = commander(incident, given)
     by = Actor(PersonId(leader) if leader in incident.responders else incident.responders[0], via="cli")
     if incident.resolved or incident.acknowledged:
         yield from _owed(incident, given, team, seed, by)
     if not incident.resolved and incident.acknowledged:
         yield from _Work(incident, given, team, seed, by).acts()
+
+
+def _steps(incident: Incident, given: Situation, team: Team, seed: int) -> Iterator[Act]:
+    """Answer how whoever accepted a hand-off goes through its checklist, one step after the other."""
+    by = Actor(incident.responders[0], via="cli")
+    accepted_at = incident.marks[m.ACKNOWLEDGED].last
+    for step in given.rules.handoffs.steps if incident.kind is Kind.HANDOFF else ():
+        if m.milestone(step) not in incident.marks:
+            after = team.identifies_after.drawn(seed, incident.id, step)
+            yield Act(accepted_at + after, incident.id, ReachMilestone(by=by, milestone=step), f"step.{step}")
 
 
 class _Work:

@@ -19,10 +19,12 @@ from tocsin.core.incident import Incident, fold
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers
 from tocsin.engine.dispatcher import Dispatcher
+from tocsin.engine.errands import Errands
 from tocsin.engine.grouping import Grouping
 from tocsin.engine.handler import Decision, Handler
 from tocsin.engine.heartbeats import Heartbeats
 from tocsin.engine.intake import Intake
+from tocsin.engine.packets import Packets
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.reconciler import Reconciler
 from tocsin.engine.telemetry import Telemetry
@@ -100,17 +102,21 @@ class Process:
         else:
             self.handler = Handler(store, self.playbooks, self.telemetry)
         self.heartbeats = Heartbeats(store, self.playbooks)
-        grouping = Grouping(store, self.handler, Numbers(store))
+        numbers = Numbers(store)
+        grouping = Grouping(store, self.handler, numbers)
         chance = Chance(dice(world.seed, "process", number).getrandbits(64))
         decoders = {SOURCE: SimulatedSignals()}
         self.intake = Intake(store, self.handler, grouping, self.heartbeats, decoders, chance, self.telemetry)
         self.dispatcher = Dispatcher(store, self.handler, world.channels, sign_link, clock, chance, self.telemetry)
         self.reconciler = Reconciler(store, self.handler, self.telemetry)
         self.watcher = Watcher(store, self.handler, world.service, self.telemetry)
+        self.errands = Errands(store, self.handler, numbers, Packets(store, self.handler))
+        self.intake.reporters.append(self.errands)
         self.timed = (
             Part("intake", self.intake.step),
             Part("reconciler", self.reconciler.step),
             Part("dispatcher", self._dispatch),
+            Part("errands", self.errands.step),
         )
         self.watch = Part("watcher", self.watcher.step)
         self.began_at = clock.now()
@@ -121,6 +127,7 @@ class Process:
         await self.playbooks.adopt(self.playbooks.current, now)
         await self.playbooks.refresh(now)
         await self.heartbeats.load(now)
+        await self.errands.load(now)
 
     async def _dispatch(self, now: Instant) -> Instant | None:
         following = await self.dispatcher.step(now)
@@ -387,6 +394,8 @@ class World:
             self.laws.found(laws.resolutions_are_earned(incident, append.events, self.rules))
             self.laws.found(laws.stage_of_watch(incident))
             self.laws.found(laws.unanswered_goes_on(incident, self.rules))
+            self.laws.found(laws.drills_ask_one_person(incident, append.events))
+            self.laws.found(laws.errands_are_answered_by_their_own(incident, append.events))
             if self.checked and self._process is not None:
                 given = Situation(now=incident.last_at, rules=self.rules, duty={})
                 self.laws.found(laws.headline_is_true(append, incident, given))

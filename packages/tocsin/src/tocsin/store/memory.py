@@ -15,6 +15,7 @@ from tocsin.core.alert import Alert, Disposition, Silence
 from tocsin.core.arrangements import Arrangement, Imported
 from tocsin.core.events import AnyEvent, PersonPaged
 from tocsin.core.ids import AlertFingerprint, ArrangementId, IncidentId, IntentId, RotationId, SignalId, SilenceId
+from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
 from tocsin.store.port import (
     Adoption,
@@ -32,6 +33,7 @@ from tocsin.store.port import (
     Signal,
     SignalRecord,
     Token,
+    Unaccounted,
     number_of,
 )
 
@@ -80,7 +82,7 @@ class MemoryStore:
         self._due: dict[IncidentId, Instant] = {}
         self._arrival: dict[IncidentId, int] = {}
         self._groups: dict[str, IncidentId] = {}
-        self._last_number = 0
+        self._last_numbers: dict[Kind, int] = {}
         self._deliveries: dict[IntentId, _Delivery] = {}
         self._waiting: dict[IntentId, _Delivery] = {}
         self._ledgers: dict[IncidentId, list[_Delivery]] = {}
@@ -135,11 +137,14 @@ class MemoryStore:
         if incident not in self._headlines:
             self._arrival[incident] = len(self._arrival)
             self._groups[headline.group_key] = incident
-            self._last_number = max(self._last_number, number_of(incident))
+            last = self._last_numbers.get(headline.kind, 0)
+            self._last_numbers[headline.kind] = max(last, number_of(incident))
         self._headlines[incident] = headline
         self._timelines.setdefault(incident, []).extend(append.events)
         self._pages += (
-            PageRecord(incident, each.person, each.at) for each in append.events if isinstance(each, PersonPaged)
+            PageRecord(incident, each.person, each.at)
+            for each in append.events
+            if isinstance(each, PersonPaged) and headline.kind is Kind.INCIDENT
         )
         self._open.pop(incident, None)
         if headline.resolved_at is None:
@@ -190,15 +195,20 @@ class MemoryStore:
         return self._headlines.get(incident)
 
     async def headlines(
-        self, *, open_only: bool = False, before: IncidentId | None = None, limit: int = 100
+        self,
+        *,
+        open_only: bool = False,
+        before: IncidentId | None = None,
+        limit: int = 100,
+        kind: Kind = Kind.INCIDENT,
     ) -> tuple[Headline, ...]:
-        """List incidents, newest first."""
+        """List incidents, or errands of a kind, newest first."""
         newest_first = list(reversed(self._headlines))
         if before is not None:
             known = before in self._headlines
             newest_first = newest_first[newest_first.index(before) + 1 :] if known else []
-        wanted = (self._headlines[incident] for incident in newest_first if not open_only or incident in self._open)
-        return tuple(islice(wanted, limit))
+        listed = (self._headlines[incident] for incident in newest_first if not open_only or incident in self._open)
+        return tuple(islice((each for each in listed if each.kind is kind), limit))
 
     async def latest_of_group(self, group_keys: Sequence[str]) -> Mapping[str, Headline]:
         """Answer the newest incident of each group."""
@@ -213,9 +223,9 @@ class MemoryStore:
         """Answer when the next incident wants to be woken."""
         return min(self._due.values(), default=None)
 
-    async def last_number(self) -> int:
-        """Answer the highest number given to an incident."""
-        return self._last_number
+    async def last_number(self, kind: Kind = Kind.INCIDENT) -> int:
+        """Answer the highest number given to one of a kind."""
+        return self._last_numbers.get(kind, 0)
 
     async def inbox(self, limit_alerts: int) -> tuple[Signal, ...]:
         """Answer the oldest signals not yet handled. One without alerts is work too, and counts as one."""
@@ -285,6 +295,17 @@ class MemoryStore:
         delivery = self._deliveries.get(intent)
         return delivery.entry() if delivery else None
 
+    async def unaccounted(self, limit: int = 100) -> Unaccounted:
+        """Name what nobody owes."""
+        strays = (
+            key
+            for key, alert in self._firing.items()
+            if alert.incident is None and alert.disposition == Disposition.ATTACHED
+        )
+        idle = (key for key, headline in self._open.items() if headline.next_due_at is None)
+        stuck = (key for key, delivery in self._waiting.items() if delivery.next_at is None)
+        return Unaccounted(*(tuple(islice(names, limit)) for names in (strays, idle, stuck)))  # type: ignore[arg-type]  # each in its place.
+
     async def silences(self, ending_after: Instant | None = None) -> tuple[Silence, ...]:
         """Answer silences and maintenance windows, in order of arrival; all, or those not over by an instant."""
         return tuple(
@@ -338,7 +359,7 @@ class MemoryStore:
         idle = sum(headline.next_due_at is None for headline in self._open.values())
         stuck = sum(delivery.next_at is None for delivery in self._waiting.values())
         return Counts(
-            open_incidents=len(self._open),
+            open_incidents=sum(headline.kind is Kind.INCIDENT for headline in self._open.values()),
             signals_waiting=len(self._inbox),
             oldest_signal_at=next((signal.received_at for signal in self._inbox.values()), None),
             intents_waiting=len(self._waiting),

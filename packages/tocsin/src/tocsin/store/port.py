@@ -24,6 +24,7 @@ from tocsin.core.ids import (
     SignalId,
     SilenceId,
 )
+from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
 from tocsin.core.stages import Stage
 
@@ -63,6 +64,7 @@ class Headline(msgspec.Struct, frozen=True):
     acknowledged: bool
     commander: str
     next_due_at: Instant | None
+    kind: Kind = Kind.INCIDENT
 
 
 class Append(msgspec.Struct, frozen=True):
@@ -189,6 +191,17 @@ class Counts(msgspec.Struct, frozen=True):
     intents that have neither an end nor a next attempt. Always 0, or something is broken."""
 
 
+class Unaccounted(msgspec.Struct, frozen=True):
+    """Everything that nobody owes. All three are empty, or something is broken."""
+
+    alerts: tuple[AlertFingerprint, ...] = ()
+    """Firing, with neither an incident nor a named suppression."""
+    timelines: tuple[IncidentId, ...] = ()
+    """Open, and never to be looked at again."""
+    messages: tuple[IntentId, ...] = ()
+    """Neither ended nor to be tried again."""
+
+
 def number_of(incident: IncidentId) -> int:
     """Answer the number in an incident's id (``INC-42``: 42); 0 if there is none."""
     number = incident.rpartition("-")[2]
@@ -218,9 +231,17 @@ class Store(Protocol):
         ...
 
     async def headlines(
-        self, *, open_only: bool = False, before: IncidentId | None = None, limit: int = 100
+        self,
+        *,
+        open_only: bool = False,
+        before: IncidentId | None = None,
+        limit: int = 100,
+        kind: Kind = Kind.INCIDENT,
     ) -> tuple[Headline, ...]:
-        """List incidents, newest first; ``before`` continues a listing. Open means not resolved."""
+        """List incidents, newest first; ``before`` continues a listing. Open means not resolved.
+
+        Hand-offs and drills are listed by their own ``kind`` only.
+        """
         ...
 
     async def latest_of_group(self, group_keys: Sequence[str]) -> Mapping[str, Headline]:
@@ -235,8 +256,8 @@ class Store(Protocol):
         """Answer when the next incident wants to be woken."""
         ...
 
-    async def last_number(self) -> int:
-        """Answer the highest number given to an incident (``INC-42``: 42); 0 if there is none."""
+    async def last_number(self, kind: Kind = Kind.INCIDENT) -> int:
+        """Answer the highest number given to one of a kind (``INC-42``: 42); 0 if there is none."""
         ...
 
     async def inbox(self, limit_alerts: int) -> tuple[Signal, ...]:
@@ -287,6 +308,10 @@ class Store(Protocol):
 
     async def obligation(self, intent: IntentId) -> LedgerEntry | None:
         """Answer one obligation to reach somebody, as the ledger has it."""
+        ...
+
+    async def unaccounted(self, limit: int = 100) -> Unaccounted:
+        """Name what `Counts.unaccounted` counts, up to so many of each; all empty unless something is broken."""
         ...
 
     async def silences(self, ending_after: Instant | None = None) -> tuple[Silence, ...]:
@@ -353,5 +378,6 @@ __all__ = [
     "Store",
     "StoreUnavailable",
     "Token",
+    "Unaccounted",
     "number_of",
 ]

@@ -9,6 +9,7 @@ from whenever import Instant
 from tocsin.core.alert import Alert, Silence
 from tocsin.core.events import AnyEvent
 from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, SignalId
+from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
 from tocsin.store import tables as t
 from tocsin.store.codec import decoder, encode
@@ -24,6 +25,7 @@ from tocsin.store.port import (
     Signal,
     SignalRecord,
     Token,
+    Unaccounted,
 )
 
 _alert: Final = decoder(Alert)
@@ -71,12 +73,17 @@ def headline(connection: sa.Connection, incident: IncidentId) -> Headline | None
     return None if body is None else _headline.decode(body)
 
 
-_HEADLINES: Final = sa.select(t.incidents.c.body).order_by(t.incidents.c.seq.desc()).limit(_limit)
+_HEADLINES: Final = (
+    sa.select(t.incidents.c.body)
+    .where(t.incidents.c.kind == sa.bindparam("kind"))
+    .order_by(t.incidents.c.seq.desc())
+    .limit(_limit)
+)
 _place_of_given: Final = sa.select(t.incidents.c.seq).where(t.incidents.c.id == _given).scalar_subquery()
 
 
 def headlines(
-    connection: sa.Connection, open_only: bool, before: IncidentId | None, limit: int
+    connection: sa.Connection, open_only: bool, before: IncidentId | None, limit: int, kind: Kind
 ) -> tuple[Headline, ...]:
     """List incidents, newest first."""
     listing = _HEADLINES
@@ -84,7 +91,7 @@ def headlines(
         listing = listing.where(t.incidents.c.resolved_at.is_(None))
     if before is not None:
         listing = listing.where(t.incidents.c.seq < _place_of_given)
-    found = connection.scalars(listing, {"given": before, "limit": limit})
+    found = connection.scalars(listing, {"given": before, "limit": limit, "kind": kind.value})
     return tuple(_headline.decode(body) for body in found)
 
 
@@ -119,7 +126,7 @@ def due(connection: sa.Connection, now: Instant, limit: int) -> tuple[IncidentId
 _NEXT_DUE: Final = sa.select(sa.func.min(t.incidents.c.next_due_at)).where(t.incidents.c.next_due_at.is_not(None))
 _NEXT_RECHECK: Final = sa.select(sa.func.min(t.alerts.c.recheck_at)).where(t.alerts.c.recheck_at.is_not(None))
 _NEXT_DELIVERY: Final = sa.select(sa.func.min(t.intents.c.next_at)).where(t.waiting_intent)
-_LAST_NUMBER: Final = sa.select(sa.func.max(t.incidents.c.number))
+_LAST_NUMBER: Final = sa.select(sa.func.max(t.incidents.c.number)).where(t.incidents.c.kind == _given)
 
 
 def next_due_at(connection: sa.Connection) -> Instant | None:
@@ -137,9 +144,9 @@ def next_delivery_at(connection: sa.Connection) -> Instant | None:
     return maybe(connection.scalar(_NEXT_DELIVERY))
 
 
-def last_number(connection: sa.Connection) -> int:
-    """Answer the highest number given to an incident."""
-    return connection.scalar(_LAST_NUMBER) or 0
+def last_number(connection: sa.Connection, kind: Kind) -> int:
+    """Answer the highest number given to one of a kind."""
+    return connection.scalar(_LAST_NUMBER, {"given": kind.value}) or 0
 
 
 _is_waiting: Final = t.signals.c.handled_at.is_(None)
@@ -308,7 +315,7 @@ def _count(*where: "sa.ColumnElement[bool]") -> "sa.ScalarSelect[int]":
 
 _open: Final = t.incidents.c.resolved_at.is_(None)
 _COUNTS: Final = sa.select(
-    _count(_open).label("open"),
+    _count(_open, t.incidents.c.kind == sa.literal_column("'incident'")).label("open"),
     _count(_is_waiting).label("signals"),
     sa.select(t.signals.c.received_at)
     .where(_is_waiting)
@@ -340,6 +347,27 @@ def counts(connection: sa.Connection, now: Instant) -> Counts:
         dead_letters=row.dead,
         unaccounted=row.strays + row.idle + row.stuck,
     )
+
+
+_STRAYS: Final = sa.select(t.alerts.c.fingerprint).where(t.unaccounted_alert).order_by(t.alerts.c.seq).limit(_limit)
+_IDLE: Final = (
+    sa.select(t.incidents.c.id)
+    .where(_open, t.incidents.c.next_due_at.is_(None))
+    .order_by(t.incidents.c.seq)
+    .limit(_limit)
+)
+_STUCK: Final = (
+    sa.select(t.intents.c.id)
+    .where(t.waiting_intent, t.intents.c.next_at.is_(None))
+    .order_by(t.intents.c.seq)
+    .limit(_limit)
+)
+
+
+def unaccounted(connection: sa.Connection, limit: int) -> Unaccounted:
+    """Name what nobody owes."""
+    asked = {"limit": limit}
+    return Unaccounted(*(tuple(connection.scalars(each, asked)) for each in (_STRAYS, _IDLE, _STUCK)))
 
 
 def _listed(keys: Sequence[str]) -> str:

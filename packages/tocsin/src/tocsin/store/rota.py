@@ -9,6 +9,7 @@ from whenever import Instant
 from tocsin.core.arrangements import Arrangement, Imported
 from tocsin.core.events import PersonPaged
 from tocsin.core.ids import IncidentId, PersonId
+from tocsin.core.kinds import Kind
 from tocsin.store import tables as t
 from tocsin.store.codec import decoder, encode
 from tocsin.store.instants import NANOSECONDS_MAX, instant, nanoseconds
@@ -35,7 +36,9 @@ def adoption_row(adoption: Adoption) -> tuple[Any, ...]:
 
 
 def page_rows(append: Append) -> Iterator[tuple[Any, ...]]:
-    """Answer the rows of the pages among events that are appended."""
+    """Answer the rows of the pages among events that are appended. A test page is no load that anybody bears."""
+    if append.headline.kind is not Kind.INCIDENT:
+        return
     for number, event in enumerate(append.events, append.expected + 1):
         if isinstance(event, PersonPaged):
             yield (append.headline.id, number, nanoseconds(event.at), event.person)

@@ -23,6 +23,7 @@ from tocsin.core.alert import Alert, Silence
 from tocsin.core.arrangements import Arrangement, Imported
 from tocsin.core.events import AnyEvent
 from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, SignalId
+from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
 from tocsin.store import migrations, queries, rota
 from tocsin.store.lock import LockFile
@@ -39,6 +40,7 @@ from tocsin.store.port import (
     SignalRecord,
     StoreUnavailable,
     Token,
+    Unaccounted,
 )
 from tocsin.store.writer import Writer
 from tocsin.store.writes import Claim, Rows
@@ -104,10 +106,15 @@ class SqliteStore:
         return await self._ask(queries.headline, incident)
 
     async def headlines(
-        self, *, open_only: bool = False, before: IncidentId | None = None, limit: int = 100
+        self,
+        *,
+        open_only: bool = False,
+        before: IncidentId | None = None,
+        limit: int = 100,
+        kind: Kind = Kind.INCIDENT,
     ) -> tuple[Headline, ...]:
-        """List incidents, newest first."""
-        return await self._ask(queries.headlines, open_only, before, limit)
+        """List incidents, or errands of a kind, newest first."""
+        return await self._ask(queries.headlines, open_only, before, limit, kind)
 
     async def latest_of_group(self, group_keys: Sequence[str]) -> Mapping[str, Headline]:
         """Answer the newest incident of each group."""
@@ -121,9 +128,9 @@ class SqliteStore:
         """Answer when the next incident wants to be woken."""
         return await self._ask(queries.next_due_at)
 
-    async def last_number(self) -> int:
-        """Answer the highest number given to an incident."""
-        return await self._ask(queries.last_number)
+    async def last_number(self, kind: Kind = Kind.INCIDENT) -> int:
+        """Answer the highest number given to one of a kind."""
+        return await self._ask(queries.last_number, kind)
 
     async def inbox(self, limit_alerts: int) -> tuple[Signal, ...]:
         """Answer the oldest signals not yet handled."""
@@ -160,6 +167,10 @@ class SqliteStore:
     async def obligation(self, intent: IntentId) -> LedgerEntry | None:
         """Answer one obligation to reach somebody, as the ledger has it."""
         return await self._ask(queries.obligation, intent)
+
+    async def unaccounted(self, limit: int = 100) -> Unaccounted:
+        """Name what nobody owes."""
+        return await self._ask(queries.unaccounted, limit)
 
     async def silences(self, ending_after: Instant | None = None) -> tuple[Silence, ...]:
         """Answer silences and maintenance windows; all, or those not over by an instant."""
@@ -237,7 +248,7 @@ def _connect(path: Path, locked_for_s: float) -> tuple[sa.Connection, sa.Engine]
         # One reader is connected from the beginning. While it is, the writer can be renewed on a full disk: the log
         # and its index are then not removed with the old connection, nor have to be made anew for the next.
         with reading.connect() as connection:
-            queries.last_number(connection)
+            queries.next_due_at(connection)
     except BaseException:
         writing.close()
         raise

@@ -95,17 +95,20 @@ incidents = sa.Table(
     sa.Column("resolved_at", sa.BigInteger),
     sa.Column("next_due_at", sa.BigInteger),
     sa.Column("body", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, server_default="incident"),
 )
 _open = incidents.c.resolved_at.is_(None)
 _wakes = incidents.c.next_due_at.is_not(None)
-sa.Index("incidents_number", incidents.c.number)
+sa.Index("incidents_kind", incidents.c.kind, incidents.c.number)
 sa.Index("incidents_group", incidents.c.group_key, incidents.c.seq)
-# The second column lets an open incident that owes nothing be found without reading any other.
+# The second column lets an open incident that owes nothing be found without reading any other, the last one lets
+# incidents be counted without the errands.
 sa.Index(
     "incidents_open",
     incidents.c.seq,
     incidents.c.next_due_at,
     incidents.c.resolved_at,
+    incidents.c.kind,
     sqlite_where=_open,
     postgresql_where=_open,
 )

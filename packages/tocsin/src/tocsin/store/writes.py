@@ -179,7 +179,7 @@ _PLAIN: Final[tuple[tuple[str, Statement, Callable[[Any], Row]], ...]] = (
 """What needs no look before it is written: a field of `Change`, the statement for its rows, and how a row is made."""
 
 _INCIDENT: Final = _keep_first(
-    tables.incidents, "id", "number", "version", "group_key", "resolved_at", "next_due_at", "body"
+    tables.incidents, "id", "number", "version", "group_key", "resolved_at", "next_due_at", "body", "kind"
 )
 _HEADLINE: Final = Statement.of(
     sa.update(tables.incidents)
@@ -258,7 +258,7 @@ def _append_rows(append: Append) -> _AppendRows:
     return _AppendRows(
         headline.id,
         expected,
-        (headline.id, number_of(headline.id), version, headline.group_key, *derived[1:]),
+        (headline.id, number_of(headline.id), version, headline.group_key, *derived[1:], headline.kind.value),
         (*derived, headline.id, expected),
         [(headline.id, number, json(event)) for number, event in enumerate(append.events, expected + 1)],
         list(rota.page_rows(append)),

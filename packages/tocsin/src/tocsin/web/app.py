@@ -3,6 +3,7 @@
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
 from whenever import Date, Instant, Time, TimeDelta
 
 from tocsin.core.limits import BODY_MAX, CALLBACK_MAX
@@ -11,7 +12,7 @@ from tocsin.engine.queries import Queries
 from tocsin.engine.serve import Engine
 from tocsin.store.codec import enc_hook
 from tocsin.web import openapi
-from tocsin.web.api import acts, classify, health, incidents, oncall, playbook, signals, silences, tokens
+from tocsin.web.api import acts, classify, errands, health, incidents, oncall, playbook, signals, silences, tokens
 from tocsin.web.auth import authorize
 from tocsin.web.callbacks import pagerduty, slack
 from tocsin.web.callbacks.doors import Replies, Secrets
@@ -36,35 +37,7 @@ def create_app(
     """
     site = Site(engine, queries, links, reload, secrets, replies)
     app = Litestar(
-        route_handlers=[
-            health.health,
-            health.metrics,
-            openapi.serve,
-            acknowledge.show,
-            acknowledge.acknowledge,
-            Router("/signals", route_handlers=[signals.alertmanager, signals.heartbeat, signals.report]),
-            Router(
-                "/callbacks",
-                route_handlers=[pagerduty.webhook, slack.interactivity, slack.command, slack.events],
-                request_max_body_size=CALLBACK_MAX,
-            ),
-            Router("/api/v1", route_handlers=[signals.show, oncall.oncall, classify.classify]),
-            Router(
-                "/api/v1/incidents",
-                route_handlers=[
-                    incidents.listed,
-                    incidents.declare,
-                    incidents.show,
-                    incidents.timeline,
-                    incidents.deadlines,
-                    incidents.ledger,
-                    *acts.handlers(),
-                ],
-            ),
-            Router("/api/v1/silences", route_handlers=[silences.listed, silences.create, silences.end]),
-            Router("/api/v1/tokens", route_handlers=[tokens.listed, tokens.create, tokens.revoke]),
-            Router("/api/v1/playbook", route_handlers=[playbook.show, playbook.reload]),
-        ],
+        route_handlers=_routes(),
         dependencies={
             "site": Provide(provide_site, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
@@ -81,3 +54,37 @@ def create_app(
     site.description = openapi.document(app)
     app.asgi_handler = Ingest(site, app.asgi_handler)
     return app
+
+
+def _routes() -> list[ControllerRouterHandler]:
+    """Answer every route, grouped by what it is about."""
+    return [
+        health.health,
+        health.metrics,
+        openapi.serve,
+        acknowledge.show,
+        acknowledge.acknowledge,
+        Router("/signals", route_handlers=[signals.alertmanager, signals.heartbeat, signals.report]),
+        Router(
+            "/callbacks",
+            route_handlers=[pagerduty.webhook, slack.interactivity, slack.command, slack.events],
+            request_max_body_size=CALLBACK_MAX,
+        ),
+        Router("/api/v1", route_handlers=[signals.show, oncall.oncall, classify.classify]),
+        Router(
+            "/api/v1/incidents",
+            route_handlers=[
+                incidents.listed,
+                incidents.declare,
+                incidents.show,
+                incidents.timeline,
+                incidents.deadlines,
+                incidents.ledger,
+                *acts.handlers(),
+            ],
+        ),
+        Router("/api/v1", route_handlers=[health.unaccounted, *errands.handlers()]),
+        Router("/api/v1/silences", route_handlers=[silences.listed, silences.create, silences.end]),
+        Router("/api/v1/tokens", route_handlers=[tokens.listed, tokens.create, tokens.revoke]),
+        Router("/api/v1/playbook", route_handlers=[playbook.show, playbook.reload]),
+    ]

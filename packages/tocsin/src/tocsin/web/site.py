@@ -13,6 +13,7 @@ from tocsin.core.commands import Reason, Refused
 from tocsin.core.ids import ComponentId
 from tocsin.core.rules import Rulebook
 from tocsin.engine.answers import Answers
+from tocsin.engine.errand_views import ErrandViews
 from tocsin.engine.links import Links
 from tocsin.engine.queries import Queries
 from tocsin.engine.serve import Engine
@@ -40,6 +41,7 @@ class Site:
     ) -> None:
         self.engine = engine
         self.queries = queries
+        self.errands = ErrandViews(engine.store, engine.handler)
         self.links = links
         self.reload = reload
         self.tokens = Tokens(engine.store, engine.clock)

@@ -3,6 +3,7 @@
 import msgspec
 from litestar import Response, get
 
+from tocsin.store.port import Unaccounted
 from tocsin.web.auth import Role
 from tocsin.web.site import VERSION, TheSite, says
 
@@ -22,6 +23,12 @@ async def health(site: TheSite) -> Health:
     """Answer 200 while the store answers; open to everybody."""
     await site.engine.store.next_due_at()
     return Health("ok", VERSION, site.rules.version)
+
+
+@get("/unaccounted", opt=says(Role.VIEWER))
+async def unaccounted(site: TheSite) -> Unaccounted:
+    """Name what nobody owes: alerts, timelines, messages. All empty, or something is broken."""
+    return await site.engine.store.unaccounted()
 
 
 @get("/metrics", opt=says(Role.VIEWER, answers=str, media_type="text/plain"))

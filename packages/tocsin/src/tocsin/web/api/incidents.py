@@ -15,7 +15,8 @@ from tocsin.core.events import Actor, Evidence
 from tocsin.core.ids import ComponentId, IncidentId, Severity
 from tocsin.core.limits import EVENTS_PER_PAGE, ROWS_PER_PAGE
 from tocsin.core.scorecard import Promise
-from tocsin.engine.queries import Due, Ledger, Line, View
+from tocsin.engine.ledger import Ledger
+from tocsin.engine.queries import Due, Line, View
 from tocsin.store.port import Headline
 from tocsin.web.auth import Role
 from tocsin.web.bodies import Body, Name, Text, taken

@@ -16,11 +16,13 @@ from whenever import Instant
 from tocsin.core.commands import Acknowledge, Refused
 from tocsin.core.events import Actor
 from tocsin.core.ids import PersonId
+from tocsin.core.kinds import Kind
 from tocsin.core.rules import Rulebook
 from tocsin.core.stages import Stage
 from tocsin.engine.links import Grant, LinkRefused
 from tocsin.engine.queries import View
 from tocsin.store.port import Conflict, StoreUnavailable
+from tocsin.web.pages.errand import errand
 from tocsin.web.pages.layout import TONES, facts, page, points, prose
 from tocsin.web.problems import Declined, Fault, explain, headers_of
 from tocsin.web.site import Site, TheSite, says
@@ -67,6 +69,8 @@ async def _view(site: Site, grant: Grant) -> View:
 
 def _incident(site: Site, grant: Grant, view: View) -> Response[str]:
     rules, now = site.rules, site.engine.clock.now()
+    if view.kind is not Kind.INCIDENT:
+        return errand(view, grant, rules, now)
     resolved, answered = view.stage is Stage.RESOLVED, grant.person in view.responders
     if resolved:
         below = _over(view, now)

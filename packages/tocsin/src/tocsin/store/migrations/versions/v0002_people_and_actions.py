@@ -15,6 +15,7 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Make the tables that the first schema did not have."""
+    _kinds_of_timelines()
     _arrangements()
     _imports()
     _adoptions()
@@ -90,3 +91,14 @@ def _pages() -> None:
 
 def _nanoseconds(text: str) -> int:
     return Instant.parse_iso(text).timestamp(unit="nanosecond")
+
+
+def _kinds_of_timelines() -> None:
+    """Tell incidents from hand-offs and drills; what there was before are incidents."""
+    op.add_column("incidents", sa.Column("kind", sa.Text, nullable=False, server_default="incident"))
+    op.drop_index("incidents_number", "incidents")
+    op.create_index("incidents_kind", "incidents", ["kind", "number"])
+    op.drop_index("incidents_open", "incidents")
+    is_open = sa.text("resolved_at IS NULL")
+    columns = ["seq", "next_due_at", "resolved_at", "kind"]
+    op.create_index("incidents_open", "incidents", columns, sqlite_where=is_open, postgresql_where=is_open)
