@@ -221,3 +221,19 @@ def test_a_server_that_is_not_there_is_said_so_with_the_way_to_start_it(offline:
     said = offline.fails("list", "--url", f"http://127.0.0.1:{free_port()}")
     assert "no Tocsin answers at" in said
     assert "tocsin serve" in said
+
+
+@pytest.mark.clause("M2", "D3")
+def test_diagnose_says_what_it_found_and_what_it_could_not_ask(line: Line, incident: str) -> None:
+    run = line.json("diagnose", incident)
+    endings = {each["diagnostic"]: each["ending"] for each in run["results"]}
+    assert endings["reasoningbank.dashboard"] == "link"
+    assert endings["reasoningbank.up"] == "unavailable"
+
+    said = line.says("diagnose", incident, "--only", "reasoningbank.logs", "--only", "reasoningbank.up")
+    assert "0 of 2 diagnostics answered" in said
+    assert "no Prometheus is set up" in said
+    assert "diagnose INC-" in line.says("show", incident)
+    assert line.json("diagnose", incident, "--last")["gathering"] != run["gathering"]
+    assert "choose from" in line.fails("diagnose", incident, "--only", "agentdb.logs")
+    assert "Gathering reasoningbank.logs, reasoningbank.up: asked for" in line.says("show", incident, "--all")

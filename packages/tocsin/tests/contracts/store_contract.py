@@ -6,8 +6,9 @@ import pytest
 from whenever import Instant, TimeDelta
 
 from tocsin.core.alert import Disposition
-from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, SignalId
+from tocsin.core.ids import AlertFingerprint, Digest, GatheringId, IncidentId, IntentId, SignalId
 from tocsin.core.kinds import Kind
+from tocsin.core.limits import ATTACHMENTS_KEPT
 from tocsin.core.messages import MessageKind
 from tocsin.store.port import Adoption, Append, Change, Conflict, Counts, SignalRecord, Store, Unaccounted
 
@@ -15,6 +16,7 @@ from .store_values import (
     NOON,
     a_beat,
     a_declaration,
+    a_gathering,
     a_headline,
     a_note,
     a_page,
@@ -26,6 +28,7 @@ from .store_values import (
     after,
     an_absence,
     an_alert,
+    an_attachment,
     an_attempt,
     an_import,
     an_intent,
@@ -98,6 +101,8 @@ class TimelineContract:
                     arrangements=(an_override("bo", ends=10),),
                     imports=(an_import("i"),),
                     adoptions=(Adoption("1", NOON),),
+                    gatherings=(a_gathering("a"),),
+                    attachments=(an_attachment("a"),),
                 )
             )
         assert await everything(store) == before
@@ -543,7 +548,42 @@ class SettingsContract:
         assert await store.unaccounted() == Unaccounted()
 
 
-class StoreContract(TimelineContract, AlertContract, OutboxContract, SettingsContract):
+class DiagnosticsContract:
+    """Runs of diagnostics that are owed, and the outputs that timelines name."""
+
+    async def test_what_is_owed_is_answered_worst_first_until_it_has_ended(self, store: Store) -> None:
+        await store.commit(Change(gatherings=(a_gathering("a", rank=1), a_gathering("b", rank=0))))
+        await store.commit(Change(gatherings=(a_gathering("c", rank=0),)))
+        assert [each.id for each in await store.gatherings(9)] == ["b", "c", "a"]
+        assert [each.id for each in await store.gatherings(1)] == ["b"]
+        assert [each.id for each in await store.gatherings(9, {GatheringId("b")})] == ["c", "a"]
+
+        await store.commit(Change(gatherings=(a_gathering("b", ended=True),)))
+        assert await store.gatherings(9) == (a_gathering("c", rank=0), a_gathering("a", rank=1))
+
+    async def test_what_is_owed_is_kept_with_the_event_that_brought_it_about_or_not_at_all(self, store: Store) -> None:
+        await store.commit(Change(appends=(opening(1),)))
+        with pytest.raises(Conflict):
+            await store.commit(Change(appends=(opening(1),), gatherings=(a_gathering("a"),)))
+        assert await store.gatherings(9) == ()
+
+    async def test_an_attachment_is_answered_as_it_was_kept_and_kept_once(self, store: Store) -> None:
+        await store.commit(Change(attachments=(an_attachment("a", body=bytes(range(256))),)))
+        await store.commit(Change(attachments=(an_attachment("a", body=b"another", minute=5),)))
+        kept = await store.attachment(Digest("sha256:a"))
+        assert kept == an_attachment("a", body=bytes(range(256)))
+        assert await store.attachment(Digest("sha256:b")) is None
+
+    async def test_only_the_newest_attachments_are_kept(self, store: Store) -> None:
+        many = tuple(an_attachment(str(n)) for n in range(ATTACHMENTS_KEPT))
+        await store.commit(Change(attachments=many))
+        assert await store.attachment(Digest("sha256:0")) is not None
+        await store.commit(Change(attachments=(an_attachment("new"), an_attachment("newer"))))
+        found = [await store.attachment(Digest(f"sha256:{name}")) for name in ("0", "1", "2", "new", "newer")]
+        assert [each is not None for each in found] == [False, False, True, True, True]
+
+
+class StoreContract(TimelineContract, AlertContract, OutboxContract, SettingsContract, DiagnosticsContract):
     """All of it, over a fixture ``store``."""
 
 
@@ -577,6 +617,8 @@ async def everything(store: Store) -> list[object]:
         [await store.playbook("1"), await store.playbook("2"), await store.adoptions()],
         [await store.arrangements(), await store.arrangements(after(5))],
         [await store.imports(), await store.imports(after(5)), await store.pages(NOON, after(5), 3)],
+        [await store.gatherings(2), await store.gatherings(9, ("a", "b"))],
+        [await store.attachment(Digest(f"sha256:{name}")) for name in "abcdefgh"],
         [await store.counts(after(minute)) for minute in (0, 5, 100)],
         [await store.headlines(kind=kind) for kind in Kind],
         await store.unaccounted(),

@@ -7,11 +7,14 @@ from whenever import Instant, TimeDelta
 from tocsin.core.alert import Alert, Disposition, Matcher, Silence
 from tocsin.core.arrangements import Assignment, Away, Imported, Override, Stretch, Swap
 from tocsin.core.events import AnyEvent, Evidence, IncidentDeclared, NoteAdded, PersonPaged
+from tocsin.core.gathering import Gathering
 from tocsin.core.ids import (
     AlertFingerprint,
     ArrangementId,
     ChannelName,
     ComponentId,
+    Digest,
+    GatheringId,
     IncidentId,
     IntentId,
     PageId,
@@ -26,6 +29,7 @@ from tocsin.core.rules import Method, MethodKind
 from tocsin.core.stages import Stage
 from tocsin.store.port import (
     Append,
+    Attachment,
     Attempt,
     Beat,
     Handled,
@@ -204,3 +208,11 @@ def a_swap(name: str, *, ends: float, accepted: bool | None = None) -> Swap:
 def an_import(name: str, *, rotation: str = "sre", minute: float = 0) -> Imported:
     shifts = (Assignment(PersonId("bo"), NOON, after(60)),)
     return Imported(ArrangementId(name), RotationId(rotation), shifts, "ada", "duty.ics", after(minute))
+
+
+def a_gathering(name: str, *, rank: int = 0, ended: bool = False, minute: float = 0) -> Gathering:
+    return Gathering(GatheringId(name), incident_id(1), rank, after(minute), (), "ended" if ended else "owed")
+
+
+def an_attachment(name: str, *, minute: float = 0, body: bytes = b"two lines\nof log") -> Attachment:
+    return Attachment(Digest(f"sha256:{name}"), body, after(minute))

@@ -19,6 +19,7 @@ from tocsin.store.sqlite import SqliteStore
 from .store_contract import StoreContract, everything
 from .store_values import (
     a_beat,
+    a_gathering,
     a_note,
     a_playbook,
     a_signal,
@@ -26,6 +27,7 @@ from .store_values import (
     a_token,
     after,
     an_alert,
+    an_attachment,
     an_attempt,
     an_import,
     an_intent,
@@ -124,6 +126,8 @@ _changes = st.builds(
     arrangements=_some(st.builds(an_override, _names, ends=_minutes, withdrawn=_maybe_minutes)),
     imports=_some(st.builds(an_import, _names, rotation=st.sampled_from("xy"), minute=_minutes)),
     adoptions=_some(st.builds(Adoption, st.sampled_from("12"), _minutes.map(after))),
+    gatherings=_some(st.builds(a_gathering, _names, rank=st.integers(0, 2), ended=st.booleans(), minute=_minutes)),
+    attachments=_some(st.builds(an_attachment, _names, minute=_minutes, body=st.binary(max_size=3))),
 )
 _claims = st.tuples(
     _minutes, _minutes, st.integers(1, 4), st.dictionaries(st.sampled_from(["slack", "email"]), st.integers(0, 2))

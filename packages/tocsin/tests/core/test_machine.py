@@ -22,6 +22,7 @@ from tocsin.core.commands import (
     CloseIncident,
     Decline,
     DelegateApproval,
+    Diagnose,
     Escalate,
     MarkMessage,
     NoticeSpread,
@@ -31,6 +32,7 @@ from tocsin.core.commands import (
     RaiseFlag,
     ReachMilestone,
     RecordDelivery,
+    RecordDiagnostics,
     RecordMeasurement,
     RecordMitigation,
     RecordRoom,
@@ -47,8 +49,9 @@ from tocsin.core.commands import (
 )
 from tocsin.core.deadlines import next_due_at
 from tocsin.core.decide import decide
+from tocsin.core.diagnostics import DiagnosticResult, Ending
 from tocsin.core.events import Actor, AnyEvent, Evidence
-from tocsin.core.ids import ComponentId, IntentId, PersonId, RunId, Severity
+from tocsin.core.ids import ComponentId, DiagnosticId, IntentId, PersonId, RunId, Severity
 from tocsin.core.incident import fold
 from tocsin.core.judgement import commander
 from tocsin.core.messages import Intent
@@ -106,6 +109,7 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     ),
     st.builds(OpenRoom, by=ACTORS, name=WORDS),
     st.builds(MarkMessage, by=ACTORS, message=st.sampled_from(["1.1", "2.2"])),
+    st.builds(Diagnose, by=ACTORS, only=st.sampled_from([(), ("agent-booster.logs",), ("nothing",)])),
     st.builds(Resolve, by=ACTORS, override_reason=WORDS),
     st.builds(Reopen, by=ACTORS, reason=WORDS),
     st.builds(CloseIncident, by=ACTORS, reason=WORDS),
@@ -197,6 +201,15 @@ class AnyIncident(RuleBasedStateMachine):
         self._do(ApproveMitigation(by=Actor(person, "test"), run=run, digest=known.digest))
         if begins:
             self._do(RecordRunStarted(run=run, before=known.before, samples=samples(good=False)))
+
+    @rule(place=st.integers(0, 3), answered=st.booleans())
+    def diagnostics_are_gathered(self, place: int, answered: bool) -> None:
+        owed = list(self.tale.state.diagnosed.gatherings)
+        if not owed:
+            return
+        ending: Ending = "answered" if answered else "failed"
+        result = DiagnosticResult(DiagnosticId("agent-booster.logs"), "logs", ComponentId("agent-booster"), ending)
+        self._do(RecordDiagnostics(gathering=owed[place % len(owed)], results=(result,), summary=("it differs",)))
 
     @rule(place=st.integers(0, 30))
     def a_notice_is_given_up(self, place: int) -> None:

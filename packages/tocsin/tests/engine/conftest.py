@@ -22,7 +22,7 @@ from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.reconciler import Reconciler
 from tocsin.engine.telemetry import Telemetry
 from tocsin.engine.watcher import Watcher
-from tocsin.metrics.port import Figure
+from tocsin.metrics.port import Figure, History
 from tocsin.signals.alertmanager import AlertmanagerDecoder
 from tocsin.signals.port import Decoder
 from tocsin.signals.report import ReportDecoder
@@ -73,10 +73,15 @@ class ScriptedService:
         self.figure = Figure(None, "no series")
         self.health = Figure(1.0)
         self.asked: list[str] = []
+        self.histories: dict[str, History] = {}
 
     async def ask(self, query: str) -> Figure:
         self.asked.append(query)
         return self.figure
+
+    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta) -> History:
+        self.asked.append(query)
+        return self.histories.get(query, History(why="no series"))
 
     async def probe(self, url: str) -> Figure:
         return self.health

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from whenever import Instant, TimeDelta
 
+from tocsin.core.limits import HISTORY_POINTS_MAX
 from tocsin.metrics.port import Figure
 from tocsin.metrics.prometheus import ANSWER_MAX, AT_ONCE, PrometheusMeasurements
 
@@ -183,6 +185,46 @@ async def real(tmp_path: Path) -> AsyncIterator[str]:
         await drained
 
 
+@pytest.mark.clause("M2")
+async def test_a_span_is_answered_series_by_series_without_what_is_no_number(
+    stand_in: Prometheus, asking: PrometheusMeasurements
+) -> None:
+    since = Instant.from_timestamp(int(AT))
+    stand_in.matrix("q", ({"version": "1.9.0"}, [(AT, "1"), (AT + 60, "NaN"), (AT + 120, "0.5")]), ({}, [(AT, "+Inf")]))
+
+    history = await asking.history("q", since, since.add(hours=1), TimeDelta(minutes=1))
+
+    assert [(dict(each.labels), [value for _, value in each.points]) for each in history.series] == [
+        ({"version": "1.9.0"}, [1.0, 0.5]),
+        ({}, []),
+    ]
+    assert stand_in.spans == [("q", int(AT), int(AT) + 3600, 60.0)]
+
+
+async def test_a_long_span_is_asked_at_a_bounded_number_of_points(
+    stand_in: Prometheus, asking: PrometheusMeasurements
+) -> None:
+    since = Instant.from_timestamp(int(AT))
+
+    history = await asking.history("q", since, since.add(hours=24), TimeDelta(seconds=1))
+
+    assert "no series" in history.why
+    assert stand_in.spans[0][3] == pytest.approx(24 * 3600 / HISTORY_POINTS_MAX)
+
+
+async def test_a_span_that_cannot_be_answered_says_why(stand_in: Prometheus, asking: PrometheusMeasurements) -> None:
+    since, minute = Instant.from_timestamp(int(AT)), TimeDelta(minutes=1)
+    stand_in.histories["bad"] = Response(400, b'{"status":"error","errorType":"bad_data","error":"parse error"}')
+    stand_in.histories["odd"] = Response(200, b"<html>")
+    stand_in.histories["now"] = success("vector", [])
+
+    whys = [(await asking.history(query, since, since + minute, minute)).why for query in ("bad", "odd", "now")]
+
+    assert "bad_data: parse error" in whys[0]
+    assert "not Prometheus" in whys[1]
+    assert "vector over a span" in whys[2]
+
+
 @pytest.mark.needs("prometheus")
 @pytest.mark.clause("V1")
 async def test_prometheus_itself_is_understood(real: str) -> None:
@@ -190,6 +232,8 @@ async def test_prometheus_itself_is_understood(real: str) -> None:
     try:
         figures = {query: await asking.ask(query) for query in ("42", "vector(0.5)", "up", "0/0", "1/0", "up[5m]", "(")}
         health = await asking.probe(f"{real}/-/healthy")
+        now = Instant.now()
+        history = await asking.history("vector(7)", now.subtract(minutes=10), now, TimeDelta(minutes=1))
     finally:
         await asking.close()
 
@@ -202,3 +246,4 @@ async def test_prometheus_itself_is_understood(real: str) -> None:
     assert "bad_data" in figures["("].why
     assert [figures[query].value for query in ("up", "0/0", "1/0", "up[5m]", "(")] == [None] * 5
     assert health == Figure(1)
+    assert [value for _, value in history.series[0].points] == [7.0] * 11

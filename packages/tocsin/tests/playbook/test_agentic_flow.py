@@ -350,7 +350,7 @@ def test_a_report_is_classified_by_its_answers(book: Rulebook, answers: Answers,
 @pytest.mark.parametrize("severity", ALL)
 def test_the_initial_assessment_is_due_in_two_minutes(book: Rulebook, severity: str) -> None:
     assessment = row(book, f"{severity.lower()}.assessment")
-    assert (assessment.after, assessment.within, assessment.until) == ("opened", minutes(2), ("measured",))
+    assert (assessment.after, assessment.within, assessment.until) == ("opened", minutes(2), ("measured", "diagnosed"))
     assert (assessment.kind, assessment.owner, assessment.clause) == (RuleKind.TARGET, COMMANDER, "D3")
 
 

@@ -86,7 +86,7 @@ def test_with_slack_down_a_notice_goes_by_the_next_method(lawful: Lawful) -> Non
 
 
 def test_rough_weather_is_rough(lawful: Lawful) -> None:
-    outcome = lawful("rough-weather", 3)
+    outcome = lawful("rough-weather", 4)
 
     assert outcome.crashes > 10
     assert any(of(story, e.PageAttemptFailed) for story in outcome.incidents)

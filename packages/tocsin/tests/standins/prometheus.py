@@ -18,7 +18,10 @@ class Prometheus:
     url: str = ""
     answers: dict[str, Response] = field(default_factory=dict)
     """By query."""
+    histories: dict[str, Response] = field(default_factory=dict)
+    """By query, over a span."""
     queries: list[str] = field(default_factory=list)
+    spans: list[tuple[str, float, float, float]] = field(default_factory=list)
     health: Response = field(default_factory=Response)
     silent: bool = False
     crowd: int = 0
@@ -53,13 +56,29 @@ class Prometheus:
             return await never()
         if request.path == "/healthz" and request.method == "GET":
             return self.health
-        if request.path != "/api/v1/query":
+        if request.path not in ("/api/v1/query", "/api/v1/query_range"):
             return Response(404, b"404 page not found")
         if request.headers.get("content-type") != "application/x-www-form-urlencoded":
             return failure("bad_data", "invalid parameter")
-        query = parse_qs(request.body.decode()).get("query", [""])[0]
+        form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+        query = form.get("query", "")
         self.queries.append(query)
+        if request.path.endswith("_range"):
+            return self._range(query, form)
         return self.answers.get(query) or failure("bad_data", f"invalid parameter query: {query}")
+
+    def _range(self, query: str, form: dict[str, str]) -> Response:
+        try:
+            start, end, step = (float(form[name]) for name in ("start", "end", "step"))
+        except (KeyError, ValueError):
+            return failure("bad_data", 'invalid parameter "start": cannot parse it to a valid timestamp')
+        if step <= 0 or end < start or (end - start) / step > 11_000:
+            return failure("bad_data", "exceeded maximum resolution of 11,000 points per timeseries")
+        self.spans.append((query, start, end, step))
+        return self.histories.get(query) or success("matrix", [])
+
+    def matrix(self, query: str, *rows: tuple[dict[str, str], list[tuple[float, str]]]) -> None:
+        self.histories[query] = success("matrix", [{"metric": labels, "values": values} for labels, values in rows])
 
 
 def success(kind: str, result: Any) -> Response:

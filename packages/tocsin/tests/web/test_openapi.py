@@ -23,6 +23,8 @@ CONTRACT = {
         "/api/v1/incidents/{incident}/timeline",
         "/api/v1/incidents/{incident}/deadlines",
         "/api/v1/incidents/{incident}/ledger",
+        "/api/v1/incidents/{incident}/diagnostics",
+        "/api/v1/attachments/{digest}",
         "/api/v1/oncall",
         "/api/v1/unaccounted",
         "/api/v1/handoffs",
@@ -58,6 +60,7 @@ CONTRACT = {
                     "component",
                     "update",
                     "mitigation",
+                    "diagnose",
                     "flag",
                 ),
                 *("room", "escalate", "milestone", "resolve", "reopen", "close"),
@@ -122,6 +125,7 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
         ("component", {"component": "reasoningbank"}),
         ("update", {"audience": next(iter(town.rules.audiences)), "text": "we are on it"}),
         ("mitigation", {"what": "restarted"}),
+        ("diagnose", {"only": ["reasoningbank.logs"]}),
         ("flag", {"flag": next(iter(town.rules.flags))}),
         ("escalate", {"level": 4}),
         ("room", {"name": "sev2-agentdb-slow"}),
@@ -138,7 +142,7 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
     token = await town.post("/api/v1/tokens", {"name": "x", "role": "viewer"})
     await town.take_in()
     await town.engine.errands.step(town.clock.now())
-    reads = ["", "/timeline", "/deadlines", "/ledger"]
+    reads = ["", "/timeline", "/deadlines", "/ledger", "/diagnostics"]
     return [
         ("GET", "/health", None),
         ("GET", "/api/v1/playbook", None),
@@ -171,7 +175,13 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
     ]
 
 
-NOT_JSON = {("GET", "/metrics"), ("GET", "/schema/openapi.json"), ("GET", "/a/{token}"), ("POST", "/a/{token}")}
+NOT_JSON = {
+    ("GET", "/metrics"),
+    ("GET", "/api/v1/attachments/{digest}"),
+    ("GET", "/schema/openapi.json"),
+    ("GET", "/a/{token}"),
+    ("POST", "/a/{token}"),
+}
 SIGNED = {("POST", path) for path in CONTRACT["POST"] if path.startswith("/callbacks/")}
 """What only a provider can call; told in their own tests."""
 

@@ -19,6 +19,7 @@ NEEDED = {
     "/signals/report": Role.RESPONDER,
     "/api/v1/incidents/{incident}/role": Role.COMMANDER,
     "/api/v1/incidents/{incident}/close": Role.COMMANDER,
+    "/api/v1/attachments/{digest}": Role.RESPONDER,
     "/api/v1/playbook/reload": Role.ADMIN,
 }
 

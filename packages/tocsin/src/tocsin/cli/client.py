@@ -36,6 +36,11 @@ class Client:
             "GET", path, {name: _word(value) for name, value in query.items() if value is not None}, None
         )
 
+    def text(self, path: str) -> str:
+        """Ask for plain text. Raises `Problem`."""
+        answer = self._answered("GET", path, {}, None)
+        return answer.text if answer.is_success else str(self._read(answer))
+
     def post(self, path: str, body: Mapping[str, object]) -> Any:
         """Act. What is None is left out. Raises `Problem`."""
         given = {name: value for name, value in body.items() if value is not None}
@@ -46,11 +51,14 @@ class Client:
         return self._exchange("DELETE", path, {}, None)
 
     def _exchange(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Any:
+        return self._read(self._answered(method, path, query, body))
+
+    def _answered(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> httpx.Response:
         headers = {**self._headers, "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            answer = httpx.request(
+            return httpx.request(
                 method, self._url + path, params=query, content=body, headers=headers, timeout=TIMEOUT_S
             )
         except httpx.InvalidURL as error:
@@ -59,7 +67,6 @@ class Client:
             raise Problem(f"Tocsin at {self._url} did not answer in {TIMEOUT_S:.0f} s", "Look at its log.") from error
         except (httpx.HTTPError, UnicodeError) as error:
             raise Problem(f"no Tocsin answers at {self._url} ({type(error).__name__})", _START) from error
-        return self._read(answer)
 
     def _read(self, answer: httpx.Response) -> Any:
         try:

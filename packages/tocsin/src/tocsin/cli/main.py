@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "declare": "declare:declare",
     "list": "show:list_incidents",
     "show": "show:show",
+    "diagnose": "diagnose:diagnose",
     "ack": "incidents:acknowledge",
     "decline": "incidents:decline",
     "relieve": "incidents:relieve",

@@ -86,6 +86,10 @@ class Session:
         """Ask the server."""
         return self._asked(lambda: self.client.get(path, **query))
 
+    def text(self, path: str) -> str:
+        """Ask the server for plain text."""
+        return str(self._asked(lambda: self.client.text(path)))
+
     def post(self, path: str, body: dict[str, object]) -> Any:
         """Act through the server."""
         return self._asked(lambda: self.client.post(path, body))

@@ -166,6 +166,7 @@ def _head(screen: Screen, view: dict[str, Any]) -> None:
     screen.gap()
     rows: list[tuple[Piece, ...]] = [("stage", _stage(view))]
     rows.append(("because", f"{view['because']}  {view['clause']}"))
+    rows += _differs(view)
     rows.append(("components", ", ".join(view["components"]) or "–"))
     rows.append(("level", f"{view['level']}" if view["level"] else "none yet"))
     if view["waiting_for"]:
@@ -192,6 +193,15 @@ def _room(room: dict[str, Any]) -> str:
     return f"#{room['name']}  {state or room['url']}".rstrip()
 
 
+def _differs(view: dict[str, Any]) -> list[tuple[Piece, ...]]:
+    """Say what the diagnostics found, in a line; the rest is one command away."""
+    if not view["summary"]:
+        return [("diagnostics", "being gathered")] if view["gathering"] else []
+    more = len(view["summary"]) - 1
+    rest = f"; {more} more: tocsin diagnose {view['id']} --last" if more else ""
+    return [("differs", f"{view['summary'][0]}{rest}")]
+
+
 def _stage(view: dict[str, Any]) -> str:
     if view["closed"]:
         return "closed"
@@ -214,10 +224,11 @@ def _sample(sample: dict[str, Any]) -> tuple[Piece, ...]:
 
     from tocsin.core.events import Sample  # noqa: PLC0415 - only an incident that is measured needs it.
     from tocsin.core.narration import figure  # noqa: PLC0415
+    from tocsin.core.objectives import holds  # noqa: PLC0415
     from tocsin.store.codec import dec_hook  # noqa: PLC0415
 
     read: Sample = msgspec.convert(sample, Sample, dec_hook=dec_hook)
-    verdict: Piece = ("holds", "green") if read.holds else ("does not hold", "bold red")
+    verdict: Piece = ("holds", "green") if holds(read) else ("does not hold", "bold red")
     return (read.component, figure(read), verdict)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import sqlalchemy as sa
+from whenever import Instant, TimeDelta
 
 from tocsin.actions.port import Target
 from tocsin.channels.port import Channel
@@ -27,6 +28,7 @@ from tocsin.core.actions import TargetKind
 from tocsin.core.ids import ChannelName
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers, SystemClock
+from tocsin.engine.diagnostics import Diagnoser
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.errands import Errands
 from tocsin.engine.grouping import Grouping
@@ -41,7 +43,7 @@ from tocsin.engine.reconciler import Reconciler
 from tocsin.engine.serve import Engine
 from tocsin.engine.telemetry import Telemetry
 from tocsin.engine.watcher import Watcher
-from tocsin.metrics.port import Figure
+from tocsin.metrics.port import Figure, History
 from tocsin.playbook.load import load_rulebook
 from tocsin.signals.alertmanager import AlertmanagerDecoder
 from tocsin.signals.port import Decoder
@@ -168,6 +170,10 @@ class Measured:
         """Answer one number now."""
         return await self._inner.ask(query)
 
+    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta) -> History:
+        """Answer how it went between two instants."""
+        return await self._inner.history(query, since, until, every)
+
     async def probe(self, url: str) -> Figure:
         """Answer how a health endpoint is."""
         return await self._inner.probe(url)
@@ -227,6 +233,7 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
     numbers = Numbers(store)
     grouping = Grouping(store, handler, numbers)
     decoders: dict[str, Decoder] = {"alertmanager": AlertmanagerDecoder(), "report": ReportDecoder(chance.signal_id)}
+    reached = targets(settings, playbooks)
     measured = Measured(http, settings.prometheus_url, playbooks) if http and settings.prometheus_url else None
     engine = Engine(
         store=store,
@@ -241,9 +248,10 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
         dispatcher=Dispatcher(store, handler, channels, links.sign, clock, chance, telemetry, _rooms(settings, http)),
         watcher=Watcher(store, handler, measured, telemetry) if measured else None,
         errands=Errands(store, handler, numbers, Packets(store, handler)),
+        diagnoser=Diagnoser(store, handler, reached, measured, clock, telemetry),
         telemetry=telemetry,
     )
-    return Tocsin(settings, engine, channels, http, links, targets(settings, playbooks))
+    return Tocsin(settings, engine, channels, http, links, reached)
 
 
 def _http() -> "httpx.AsyncClient":

@@ -68,7 +68,9 @@ def _http(playbooks: Playbooks) -> Target:
     from tocsin.actions.http import HttpTarget  # noqa: PLC0415
 
     def named() -> list[str]:
-        return [url for action in playbooks.current.actions.values() if (url := action.arguments.get("url"))]
+        rules = playbooks.current
+        told = [url for action in rules.actions.values() if (url := action.arguments.get("url"))]
+        return told + [part.health_url for part in rules.components.values() if part.health_url]
 
     return HttpTarget(_client(), named)
 

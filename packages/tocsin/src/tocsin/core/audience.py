@@ -28,6 +28,8 @@ class Announcement(StrEnum):
     STAGE = "stage"
     LEVEL = "level"
     MISSED = "missed"
+    DIAGNOSED = "diagnosed"
+    """What the diagnostics found to differ (D3)."""
     RESOLVED = "resolved"
     REOPENED = "reopened"
     UNREACHED = "unreached"

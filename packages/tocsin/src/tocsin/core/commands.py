@@ -7,11 +7,15 @@ from typing import Literal
 import msgspec
 from whenever import Instant
 
+from tocsin.core.actions import FailureModeId
+from tocsin.core.diagnostics import DiagnosticResult
 from tocsin.core.events import TOCSIN, Actor, AlertBrief, Evidence, Sample
 from tocsin.core.ids import (
     AudienceId,
     ChannelName,
     ComponentId,
+    DiagnosticId,
+    GatheringId,
     IncidentId,
     IntentId,
     PageId,
@@ -243,6 +247,21 @@ class RecordMeasurement(Command, frozen=True, kw_only=True, tag="record_measurem
     samples: tuple[Sample, ...]
 
 
+class Diagnose(Command, frozen=True, kw_only=True, tag="diagnose"):
+    """Gather anew what the diagnostics say (M2); all of the incident's components, or only those named."""
+
+    only: tuple[DiagnosticId, ...] = ()
+
+
+class RecordDiagnostics(Command, frozen=True, kw_only=True, tag="record_diagnostics"):
+    """What the diagnostics said."""
+
+    gathering: GatheringId
+    results: tuple[DiagnosticResult, ...]
+    summary: tuple[str, ...] = ()
+    suspected: tuple[FailureModeId, ...] = ()
+
+
 class RecordDelivery(Command, frozen=True, kw_only=True, tag="record_delivery"):
     """What became of a message: handed over with a receipt, or given up with a reason."""
 
@@ -332,6 +351,8 @@ AnyCommand = (
     | Escalate
     | ReachMilestone
     | RecordMeasurement
+    | Diagnose
+    | RecordDiagnostics
     | RecordDelivery
     | OpenRoom
     | MarkMessage
@@ -376,6 +397,7 @@ class Reason(StrEnum):
     UNKNOWN_ACTION = "unknown_action"
     UNKNOWN_PARAMETER = "unknown_parameter"
     BAD_PARAMETER = "bad_parameter"
+    UNKNOWN_DIAGNOSTIC = "unknown_diagnostic"
     STAGE_NOT_REACHABLE = "stage_not_reachable"
     REASON_MISSING = "reason_missing"
     TEXT_MISSING = "text_missing"

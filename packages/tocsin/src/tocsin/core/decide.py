@@ -9,7 +9,7 @@ Deciding twice changes nothing: a command that asks for what is already so yield
 
 from typing import assert_never
 
-from tocsin.core import errands, judgement, mitigation, paging, relief, reporting, rooms
+from tocsin.core import errands, gathering, judgement, mitigation, paging, relief, reporting, rooms
 from tocsin.core.commands import (
     Acknowledge,
     AddComponent,
@@ -23,6 +23,7 @@ from tocsin.core.commands import (
     Declare,
     Decline,
     DelegateApproval,
+    Diagnose,
     Escalate,
     MarkMessage,
     NoticeSpread,
@@ -33,6 +34,7 @@ from tocsin.core.commands import (
     ReachMilestone,
     Reason,
     RecordDelivery,
+    RecordDiagnostics,
     RecordMeasurement,
     RecordMitigation,
     RecordRoom,
@@ -69,6 +71,7 @@ def decide(incident: Incident | None, command: AnyCommand, given: Situation) -> 
     draft = Draft(incident)
     _act(draft, command, given)
     _tick(draft, given)
+    gathering.begin_as_called_for(draft, given)
     return tuple(draft.events)
 
 
@@ -108,15 +111,9 @@ def _act(draft: Draft, command: AnyCommand, given: Situation) -> None:  # noqa: 
             reporting.post_update(draft, command, given)
         case RecordMitigation():
             reporting.record_mitigation(draft, command, given)
-        case (
-            ProposeMitigation()
-            | ApproveMitigation()
-            | RejectMitigation()
-            | CancelMitigation()
-            | DelegateApproval()
-            | RecordRunStarted()
-            | RecordRunEnded()
-        ):
+        case ProposeMitigation() | ApproveMitigation() | RejectMitigation() | CancelMitigation():
+            mitigation.act(draft, command, given)
+        case DelegateApproval() | RecordRunStarted() | RecordRunEnded():
             mitigation.act(draft, command, given)
         case RaiseFlag():
             reporting.raise_flag(draft, command, given)
@@ -124,6 +121,8 @@ def _act(draft: Draft, command: AnyCommand, given: Situation) -> None:  # noqa: 
             reporting.escalate(draft, command, given)
         case ReachMilestone():
             reporting.reach_milestone(draft, command, given)
+        case Diagnose() | RecordDiagnostics():
+            gathering.act(draft, command, given)
         case RecordDelivery():
             paging.record_delivery(draft, command, given)
         case OpenRoom() | MarkMessage() | RecordRoom():
@@ -165,6 +164,7 @@ def _declare(incident: Incident | None, command: Declare, given: Situation) -> t
     if command.room:
         rooms.ask(draft, given, command.room, by=command.by)
     _tick(draft, given)
+    gathering.begin(draft, "declared", given)
     return (declared, *draft.events)
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from whenever import Instant
 
+from tocsin.core.diagnostic_events import DiagnosticsBegun, DiagnosticsGathered
 from tocsin.core.event import TOCSIN, Actor, AlertBrief, Event, Evidence, Sample, Verdict
 from tocsin.core.ids import (
     AudienceId,
@@ -62,6 +63,8 @@ __all__ = [
     "Actor",
     "AlertBrief",
     "ApprovalDelegated",
+    "DiagnosticsBegun",
+    "DiagnosticsGathered",
     "Event",
     "Evidence",
     "MessageMarked",
@@ -401,6 +404,8 @@ AnyEvent = (
     | NobodyOnCall
     | NobodyReachable
     | ObjectivesMeasured
+    | DiagnosticsBegun
+    | DiagnosticsGathered
     | IncidentResolved
     | IncidentReopened
     | IncidentClosed

@@ -25,6 +25,13 @@ ArrangementId = NewType("ArrangementId", str)
 ChannelName = NewType("ChannelName", str)
 RunId = NewType("RunId", str)
 """``R1``: the first thing that somebody asked to have done in an incident. Short enough to say on the phone."""
+DiagnosticId = NewType("DiagnosticId", str)
+GatheringId = NewType("GatheringId", str)
+"""One run of an incident's diagnostics: made of the place in the timeline at which it was asked for."""
+
+Digest = NewType("Digest", str)
+"""``sha256:…`` of an attachment's bytes: what a timeline keeps of an output, and by which it is found."""
+
 RoleName = NewType("RoleName", str)
 Severity = NewType("Severity", str)
 """A severity's name. Its rank is its place in the playbook's list, so another organisation may have three or five."""

@@ -11,59 +11,12 @@ import msgspec
 from msgspec.structs import replace
 from whenever import Instant
 
+from tocsin.core import events as e
 from tocsin.core import marks as m
 from tocsin.core import pages as p
 from tocsin.core import runs as r
-from tocsin.core.events import (
-    Acknowledged,
-    AcknowledgmentExtended,
-    AlertsAttached,
-    AlertsCleared,
-    AnyEvent,
-    ApprovalDelegated,
-    ComponentAdded,
-    Concluded,
-    DeadlineMissed,
-    Evidence,
-    FlagRaised,
-    IncidentClosed,
-    IncidentDeclared,
-    IncidentReopened,
-    IncidentResolved,
-    LevelRaised,
-    MilestoneReached,
-    MitigationApplied,
-    MitigationApproved,
-    MitigationEnded,
-    MitigationJudged,
-    MitigationProposed,
-    MitigationRejected,
-    MitigationStarted,
-    MitigationWithdrawn,
-    NobodyOnCall,
-    NobodyReachable,
-    NoteAdded,
-    NotificationFailed,
-    ObjectivesMeasured,
-    PageAttemptFailed,
-    PageDeclined,
-    PageDelivered,
-    PageRepeated,
-    PersonPaged,
-    PersonUnreachable,
-    ReliefAsked,
-    ResponderRelieved,
-    RoleAssigned,
-    RoomStepFailed,
-    Sample,
-    SeverityLowered,
-    SeverityRaised,
-    SpreadNoticed,
-    StageChanged,
-    StepTaken,
-    UpdatePosted,
-    Verdict,
-)
+from tocsin.core.actions import FailureModeId
+from tocsin.core.diagnosed import Diagnosed
 from tocsin.core.ids import ComponentId, IncidentId, IntentId, PersonId, RoleName, RotationId, Severity
 from tocsin.core.kinds import Kind
 from tocsin.core.limits import ROOM_NOTES_REMEMBERED, UNDELIVERED_REMEMBERED
@@ -85,7 +38,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     components: tuple[ComponentId, ...]
     severity: Severity
     severity_since: Instant
-    evidence: Evidence
+    evidence: e.Evidence
     stage: Stage
     marks: m.Marks
     group_key: str
@@ -110,17 +63,17 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """The messages that carried its pages, until it is resolved."""
     declined: tuple[PersonId, ...] = ()
     """Who said that they cannot take it, since it was opened or grew worse."""
-    verdict: Verdict | None = None
-    samples: tuple[Sample, ...] = ()
-    samples_before: tuple[Sample, ...] = ()
+    verdict: e.Verdict | None = None
+    samples: tuple[e.Sample, ...] = ()
+    samples_before: tuple[e.Sample, ...] = ()
     """What was measured last before the last mitigation (M5)."""
     runs: r.Runs = r.Runs()
     """What of the playbook's actions was asked for, approved and done (M3, M4)."""
     window_began_at: Instant | None = None
     measured_at: Instant | None = None
     said: Utterance | None = None
-    last_began: AlertsAttached | None = None
-    last_ended: AlertsCleared | None = None
+    last_began: e.AlertsAttached | None = None
+    last_ended: e.AlertsCleared | None = None
     undelivered: tuple[IntentId, ...] = ()
     """The notices given up last, by which a failure told twice is known."""
     room: Room | None = None
@@ -132,6 +85,13 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """Of a hand-off: whose shift changes."""
     outcome: str = ""
     """Of an errand that is over: how it ended."""
+    diagnosed: Diagnosed = Diagnosed()
+    """What its diagnostics said, and which are under way."""
+
+    @property
+    def suspected(self) -> tuple[FailureModeId, ...]:
+        """Answer the failure modes of the playbook that its diagnostics recognised, the likeliest first."""
+        return self.diagnosed.suspected
 
     @property
     def resolved(self) -> bool:
@@ -154,16 +114,16 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         return mark.last if mark else None
 
 
-def fold(incident: Incident | None, events: Iterable[AnyEvent]) -> Incident | None:
+def fold(incident: Incident | None, events: Iterable[e.AnyEvent]) -> Incident | None:
     """Answer the incident after more events."""
     for event in events:
         incident = evolve(incident, event)
     return incident
 
 
-def evolve(incident: Incident | None, event: AnyEvent) -> Incident:
+def evolve(incident: Incident | None, event: e.AnyEvent) -> Incident:
     """Answer the incident after one more event."""
-    if isinstance(event, IncidentDeclared):
+    if isinstance(event, e.IncidentDeclared):
         assert incident is None, "an incident is declared once"
         return _declared(event)
     assert incident is not None, "a timeline begins with its declaration"
@@ -172,7 +132,7 @@ def evolve(incident: Incident | None, event: AnyEvent) -> Incident:
     return replace(grown, size=incident.size + 1, last_at=max(incident.last_at, event.at), sent=sent)
 
 
-def _declared(event: IncidentDeclared) -> Incident:
+def _declared(event: e.IncidentDeclared) -> Incident:
     marks = m.marked({}, event.detected_at, m.DETECTED)
     return Incident(
         id=event.incident,
@@ -199,31 +159,31 @@ def _unchanged(incident: Incident, _: Any) -> Incident:
     return incident
 
 
-def _mark(incident: Incident, event: AnyEvent, *names: m.MarkName) -> Incident:
+def _mark(incident: Incident, event: e.AnyEvent, *names: m.MarkName) -> Incident:
     return replace(incident, marks=m.marked(incident.marks, event.at, *names))
 
 
-def _response(incident: Incident, event: AnyEvent, *names: m.MarkName) -> Incident:
+def _response(incident: Incident, event: e.AnyEvent, *names: m.MarkName) -> Incident:
     """A person acted. After the acknowledgment, that is a response (C2)."""
     if event.by.person is not None and incident.acknowledged:
         names = (*names, m.RESPONDED)
     return _mark(incident, event, *names)
 
 
-def _said(incident: Incident, event: AnyEvent, where: str, text: str) -> Incident:
+def _said(incident: Incident, event: e.AnyEvent, where: str, text: str) -> Incident:
     return replace(incident, said=Utterance(event.by.person, where, text, event.at))
 
 
-def _alerts_attached(incident: Incident, event: AlertsAttached) -> Incident:
+def _alerts_attached(incident: Incident, event: e.AlertsAttached) -> Incident:
     return replace(incident, firing=event.firing, worst=event.worst, firing_by=event.by_severity, last_began=event)
 
 
-def _alerts_cleared(incident: Incident, event: AlertsCleared) -> Incident:
+def _alerts_cleared(incident: Incident, event: e.AlertsCleared) -> Incident:
     after = replace(incident, firing=event.firing, worst=event.worst, firing_by=event.by_severity, last_ended=event)
     return _mark(after, event, m.IMPROVED) if event.improved else after
 
 
-def _severity_raised(incident: Incident, event: SeverityRaised) -> Incident:
+def _severity_raised(incident: Incident, event: e.SeverityRaised) -> Incident:
     return replace(
         incident,
         severity=event.after,
@@ -234,26 +194,26 @@ def _severity_raised(incident: Incident, event: SeverityRaised) -> Incident:
     )
 
 
-def _severity_lowered(incident: Incident, event: SeverityLowered) -> Incident:
+def _severity_lowered(incident: Incident, event: e.SeverityLowered) -> Incident:
     return replace(incident, severity=event.after, severity_since=event.at)
 
 
-def _component_added(incident: Incident, event: ComponentAdded) -> Incident:
+def _component_added(incident: Incident, event: e.ComponentAdded) -> Incident:
     return replace(incident, components=(*incident.components, event.component))
 
 
-def _spread_noticed(incident: Incident, event: SpreadNoticed) -> Incident:
+def _spread_noticed(incident: Incident, event: e.SpreadNoticed) -> Incident:
     return _mark(incident, event, m.SPREAD)
 
 
-def _stage_changed(incident: Incident, event: StageChanged) -> Incident:
+def _stage_changed(incident: Incident, event: e.StageChanged) -> Incident:
     # Going back means that the later stages were not reached after all; else "Monitoring" would end E5 for ever.
     forgotten = m.without(incident.marks, *(m.at_stage(stage) for stage in later_than(event.after)))
     after = replace(incident, stage=event.after, marks=forgotten, window_began_at=None)
     return _response(after, event, m.at_stage(event.after))
 
 
-def _acknowledged(incident: Incident, event: Acknowledged) -> Incident:
+def _acknowledged(incident: Incident, event: e.Acknowledged) -> Incident:
     person = event.by.person
     assert person is not None, "only a person can acknowledge"
     waiting: Pages = {key: page for key, page in incident.pages.items() if page.person != person}
@@ -269,12 +229,12 @@ def _acknowledged(incident: Incident, event: Acknowledged) -> Incident:
     return _mark(after, event, m.ANSWERED) if after.acknowledged else _mark(after, event, m.ACKNOWLEDGED, m.ANSWERED)
 
 
-def _relief_asked(incident: Incident, event: ReliefAsked) -> Incident:
+def _relief_asked(incident: Incident, event: e.ReliefAsked) -> Incident:
     shifts = {person: at for person, at in incident.shifts.items() if person != event.person}
     return _mark(replace(incident, shifts=shifts, leaving=(*incident.leaving, event.person)), event, m.RELIEF_ASKED)
 
 
-def _responder_relieved(incident: Incident, event: ResponderRelieved) -> Incident:
+def _responder_relieved(incident: Incident, event: e.ResponderRelieved) -> Incident:
     gone = event.person
     after = replace(
         incident,
@@ -290,35 +250,35 @@ def _responder_relieved(incident: Incident, event: ResponderRelieved) -> Inciden
     return replace(after, marks=m.without(after.marks, m.ACKNOWLEDGED, m.RESPONDED), asked_since=event.at)
 
 
-def _acknowledgment_extended(incident: Incident, event: AcknowledgmentExtended) -> Incident:
+def _acknowledgment_extended(incident: Incident, event: e.AcknowledgmentExtended) -> Incident:
     shifts = {person: at for person, at in incident.shifts.items() if person != event.person}
     return replace(incident, shifts=shifts | {event.person: event.until} if event.until else shifts)
 
 
-def _role_assigned(incident: Incident, event: RoleAssigned) -> Incident:
+def _role_assigned(incident: Incident, event: e.RoleAssigned) -> Incident:
     return replace(incident, roles={**incident.roles, event.role: event.person})
 
 
-def _note_added(incident: Incident, event: NoteAdded) -> Incident:
+def _note_added(incident: Incident, event: e.NoteAdded) -> Incident:
     after = _said(_response(incident, event), event, "note", event.text)
     return replace(after, noted=(*after.noted, event.source)[-ROOM_NOTES_REMEMBERED:]) if event.source else after
 
 
-def _room_changed(incident: Incident, event: AnyEvent) -> Incident:
+def _room_changed(incident: Incident, event: e.AnyEvent) -> Incident:
     return replace(incident, room=changed(incident.room, event))
 
 
-def _room_step_failed(incident: Incident, event: RoomStepFailed) -> Incident:
+def _room_step_failed(incident: Incident, event: e.RoomStepFailed) -> Incident:
     undelivered = (*incident.undelivered, event.intent)[-UNDELIVERED_REMEMBERED:]
     return replace(_room_changed(incident, event), undelivered=undelivered)
 
 
-def _update_posted(incident: Incident, event: UpdatePosted) -> Incident:
+def _update_posted(incident: Incident, event: e.UpdatePosted) -> Incident:
     after = _response(incident, event, m.UPDATED, m.updated(event.audience))
     return _said(after, event, event.audience, event.text)
 
 
-def _mitigation_applied(incident: Incident, event: MitigationApplied) -> Incident:
+def _mitigation_applied(incident: Incident, event: e.MitigationApplied) -> Incident:
     by_hand = replace(incident.runs, awaiting=None)
     after = replace(incident, samples_before=incident.samples, runs=by_hand)
     return _said(_response(_unjudged(after), event, m.MITIGATED), event, "mitigation", event.what)
@@ -329,7 +289,7 @@ def _unjudged(incident: Incident) -> Incident:
     return replace(incident, marks=m.without(incident.marks, m.JUDGED))
 
 
-def _mitigation_judged(incident: Incident, event: MitigationJudged) -> Incident:
+def _mitigation_judged(incident: Incident, event: e.MitigationJudged) -> Incident:
     after = replace(incident, runs=r.judged(incident.runs, event.run, event.verdict))
     return _mark(after, event, m.JUDGED)
 
@@ -339,7 +299,7 @@ def _run(change: Callable[[r.Runs, Any], r.Runs]) -> Callable[[Incident, Any], I
     return lambda incident, event: _response(replace(incident, runs=change(incident.runs, event)), event)
 
 
-def _mitigation_ended(incident: Incident, event: MitigationEnded) -> Incident:
+def _mitigation_ended(incident: Incident, event: e.MitigationEnded) -> Incident:
     after = replace(incident, runs=r.ended(incident.runs, event))
     if not r.first_change(incident.runs, event):
         return after
@@ -347,62 +307,62 @@ def _mitigation_ended(incident: Incident, event: MitigationEnded) -> Incident:
     return _mark(_unjudged(replace(after, samples_before=before)), event, m.MITIGATED)
 
 
-def _flag_raised(incident: Incident, event: FlagRaised) -> Incident:
+def _flag_raised(incident: Incident, event: e.FlagRaised) -> Incident:
     return _response(incident, event, m.flagged(event.flag))
 
 
-def _milestone_reached(incident: Incident, event: MilestoneReached) -> Incident:
+def _milestone_reached(incident: Incident, event: e.MilestoneReached) -> Incident:
     return _mark(incident, event, m.milestone(event.milestone))
 
 
-def _level_raised(incident: Incident, event: LevelRaised) -> Incident:
+def _level_raised(incident: Incident, event: e.LevelRaised) -> Incident:
     return _mark(replace(incident, level=event.level), event, m.at_level(event.level))
 
 
-def _rule_answered(incident: Incident, event: StepTaken | DeadlineMissed) -> Incident:
+def _rule_answered(incident: Incident, event: e.StepTaken | e.DeadlineMissed) -> Incident:
     return _mark(incident, event, m.ruled(event.rule))
 
 
-def _person_paged(incident: Incident, event: PersonPaged) -> Incident:
+def _person_paged(incident: Incident, event: e.PersonPaged) -> Incident:
     return replace(incident, pages=p.paged(incident.pages, event))
 
 
-def _page_repeated(incident: Incident, event: PageRepeated) -> Incident:
+def _page_repeated(incident: Incident, event: e.PageRepeated) -> Incident:
     return replace(incident, pages=p.repeated(incident.pages, event))
 
 
-def _page_delivered(incident: Incident, event: PageDelivered) -> Incident:
+def _page_delivered(incident: Incident, event: e.PageDelivered) -> Incident:
     return replace(incident, pages=p.delivered(incident.pages, event))
 
 
-def _page_attempt_failed(incident: Incident, event: PageAttemptFailed) -> Incident:
+def _page_attempt_failed(incident: Incident, event: e.PageAttemptFailed) -> Incident:
     return replace(incident, pages=p.moved_on(incident.pages, event))
 
 
-def _page_in_vain(incident: Incident, event: PersonUnreachable | PageDeclined) -> Incident:
+def _page_in_vain(incident: Incident, event: e.PersonUnreachable | e.PageDeclined) -> Incident:
     """Nobody will answer this page; a row whose every page is in vain is not waited for."""
     pages = {key: page for key, page in incident.pages.items() if key != event.page}
     after = replace(incident, pages=pages)
-    if isinstance(event, PageDeclined) and event.person not in incident.declined:
+    if isinstance(event, e.PageDeclined) and event.person not in incident.declined:
         after = replace(after, declined=(*incident.declined, event.person))
     if event.rule is None or any(page.rule == event.rule for page in pages.values()):
         return after
     return _mark(after, event, m.emptied(event.rule))
 
 
-def _notification_failed(incident: Incident, event: NotificationFailed) -> Incident:
+def _notification_failed(incident: Incident, event: e.NotificationFailed) -> Incident:
     return replace(incident, undelivered=(*incident.undelivered, event.intent)[-UNDELIVERED_REMEMBERED:])
 
 
-def _nobody_on_call(incident: Incident, event: NobodyOnCall) -> Incident:
+def _nobody_on_call(incident: Incident, event: e.NobodyOnCall) -> Incident:
     return _mark(incident, event, m.emptied(event.rule))
 
 
-def _nobody_reachable(incident: Incident, event: NobodyReachable) -> Incident:
+def _nobody_reachable(incident: Incident, event: e.NobodyReachable) -> Incident:
     return _mark(incident, event, m.UNREACHED)
 
 
-def _objectives_measured(incident: Incident, event: ObjectivesMeasured) -> Incident:
+def _objectives_measured(incident: Incident, event: e.ObjectivesMeasured) -> Incident:
     after = replace(
         incident,
         verdict=event.verdict,
@@ -413,12 +373,21 @@ def _objectives_measured(incident: Incident, event: ObjectivesMeasured) -> Incid
     return _mark(after, event, m.MEASURED)
 
 
-def _incident_resolved(incident: Incident, event: IncidentResolved) -> Incident:
+def _diagnostics_begun(incident: Incident, event: e.DiagnosticsBegun) -> Incident:
+    return _response(replace(incident, diagnosed=incident.diagnosed.begun(event)), event)
+
+
+def _diagnostics_gathered(incident: Incident, event: e.DiagnosticsGathered) -> Incident:
+    after = replace(incident, diagnosed=incident.diagnosed.gathered(event))
+    return _mark(after, event, m.DIAGNOSED) if event.answered else after
+
+
+def _incident_resolved(incident: Incident, event: e.IncidentResolved) -> Incident:
     after = replace(incident, stage=Stage.RESOLVED, pages={})
     return _mark(after, event, m.RESOLVED, m.at_stage(Stage.RESOLVED))
 
 
-def _incident_reopened(incident: Incident, event: IncidentReopened) -> Incident:
+def _incident_reopened(incident: Incident, event: e.IncidentReopened) -> Incident:
     forgotten = m.without(
         incident.marks,
         m.RESOLVED,
@@ -443,58 +412,60 @@ def _incident_reopened(incident: Incident, event: IncidentReopened) -> Incident:
     return _mark(after, event, m.OPENED, m.REOPENED, m.at_stage(Stage.INVESTIGATING))
 
 
-def _incident_closed(incident: Incident, event: IncidentClosed) -> Incident:
+def _incident_closed(incident: Incident, event: e.IncidentClosed) -> Incident:
     return _mark(incident, event, m.CLOSED)
 
 
-def _concluded(incident: Incident, event: Concluded) -> Incident:
+def _concluded(incident: Incident, event: e.Concluded) -> Incident:
     after = replace(incident, stage=Stage.RESOLVED, pages={}, outcome=event.outcome)
     return _mark(after, event, m.RESOLVED, m.CLOSED)
 
 
 _EVOLUTIONS: Mapping[type, Callable[[Incident, Any], Incident]] = {
     **dict.fromkeys(CHANGING, _room_changed),
-    RoomStepFailed: _room_step_failed,
-    AlertsAttached: _alerts_attached,
-    AlertsCleared: _alerts_cleared,
-    SeverityRaised: _severity_raised,
-    SeverityLowered: _severity_lowered,
-    ComponentAdded: _component_added,
-    SpreadNoticed: _spread_noticed,
-    StageChanged: _stage_changed,
-    Acknowledged: _acknowledged,
-    ReliefAsked: _relief_asked,
-    ResponderRelieved: _responder_relieved,
-    AcknowledgmentExtended: _acknowledgment_extended,
-    RoleAssigned: _role_assigned,
-    NoteAdded: _note_added,
-    UpdatePosted: _update_posted,
-    MitigationApplied: _mitigation_applied,
-    MitigationProposed: _run(r.proposed),
-    MitigationApproved: _run(r.approved),
-    MitigationRejected: _run(r.rejected),
-    MitigationWithdrawn: _run(r.withdrawn),
-    MitigationStarted: _run(r.started),
-    MitigationEnded: _mitigation_ended,
-    ApprovalDelegated: _run(r.delegated),
-    MitigationJudged: _mitigation_judged,
-    FlagRaised: _flag_raised,
-    MilestoneReached: _milestone_reached,
-    LevelRaised: _level_raised,
-    StepTaken: _rule_answered,
-    DeadlineMissed: _rule_answered,
-    PersonPaged: _person_paged,
-    PageRepeated: _page_repeated,
-    PageDelivered: _page_delivered,
-    PageAttemptFailed: _page_attempt_failed,
-    PersonUnreachable: _page_in_vain,
-    PageDeclined: _page_in_vain,
-    NotificationFailed: _notification_failed,
-    NobodyOnCall: _nobody_on_call,
-    NobodyReachable: _nobody_reachable,
-    ObjectivesMeasured: _objectives_measured,
-    IncidentResolved: _incident_resolved,
-    IncidentReopened: _incident_reopened,
-    IncidentClosed: _incident_closed,
-    Concluded: _concluded,
+    e.RoomStepFailed: _room_step_failed,
+    e.AlertsAttached: _alerts_attached,
+    e.AlertsCleared: _alerts_cleared,
+    e.SeverityRaised: _severity_raised,
+    e.SeverityLowered: _severity_lowered,
+    e.ComponentAdded: _component_added,
+    e.SpreadNoticed: _spread_noticed,
+    e.StageChanged: _stage_changed,
+    e.Acknowledged: _acknowledged,
+    e.ReliefAsked: _relief_asked,
+    e.ResponderRelieved: _responder_relieved,
+    e.AcknowledgmentExtended: _acknowledgment_extended,
+    e.RoleAssigned: _role_assigned,
+    e.NoteAdded: _note_added,
+    e.UpdatePosted: _update_posted,
+    e.MitigationApplied: _mitigation_applied,
+    e.MitigationProposed: _run(r.proposed),
+    e.MitigationApproved: _run(r.approved),
+    e.MitigationRejected: _run(r.rejected),
+    e.MitigationWithdrawn: _run(r.withdrawn),
+    e.MitigationStarted: _run(r.started),
+    e.MitigationEnded: _mitigation_ended,
+    e.ApprovalDelegated: _run(r.delegated),
+    e.MitigationJudged: _mitigation_judged,
+    e.FlagRaised: _flag_raised,
+    e.MilestoneReached: _milestone_reached,
+    e.LevelRaised: _level_raised,
+    e.StepTaken: _rule_answered,
+    e.DeadlineMissed: _rule_answered,
+    e.PersonPaged: _person_paged,
+    e.PageRepeated: _page_repeated,
+    e.PageDelivered: _page_delivered,
+    e.PageAttemptFailed: _page_attempt_failed,
+    e.PersonUnreachable: _page_in_vain,
+    e.PageDeclined: _page_in_vain,
+    e.NotificationFailed: _notification_failed,
+    e.NobodyOnCall: _nobody_on_call,
+    e.NobodyReachable: _nobody_reachable,
+    e.ObjectivesMeasured: _objectives_measured,
+    e.DiagnosticsBegun: _diagnostics_begun,
+    e.DiagnosticsGathered: _diagnostics_gathered,
+    e.IncidentResolved: _incident_resolved,
+    e.IncidentReopened: _incident_reopened,
+    e.IncidentClosed: _incident_closed,
+    e.Concluded: _concluded,
 }

@@ -107,6 +107,33 @@ UNDELIVERED_REMEMBERED: Final = 64
 SENT_REMEMBERED: Final = 10_000
 """Messages of one incident that carried pages, newest last: those of a whole company, asked several times each."""
 
+GATHERINGS_AT_ONCE: Final = 4
+"""Incidents whose diagnostics are gathered at the same time; the worst first, the others wait their turn."""
+
+DIAGNOSTICS_AT_ONCE: Final = 16
+"""Diagnostics under way at the same time, over all incidents: paging must not wait for them, nor the watched system
+suffer from being looked at."""
+
+ATTACHMENT_MAX: Final = 64 * 1024
+"""Bytes kept of one output: a thousand lines of log. More is cut and said to be; looking through it for secrets and
+errors takes some 20 ms, and a page waits no longer than that."""
+
+ATTACHMENTS_KEPT: Final = 4_000
+"""Outputs kept, the newest ones: 256 MB at the very most, and those of some hundred incidents. The timeline keeps what
+they came to for ever."""
+
+SUMMARY_LINES_MAX: Final = 12
+"""Lines of a summary: what a tired person reads before they act."""
+
+SUMMARY_LINES_SAID: Final = 3
+"""Lines of it that a message carries."""
+
+SUMMARY_LINE_MAX: Final = 240
+"""Characters of such a line."""
+
+HISTORY_POINTS_MAX: Final = 720
+"""Points asked of one figure's past: one for every half minute of six hours."""
+
 REPEAT_WITHIN: Final = TimeDelta(minutes=1)
 """The same words from the same person within this are one utterance sent twice."""
 

@@ -33,6 +33,8 @@ IMPROVED: Final = MarkName("improved")
 """Measurement showed a lower severity than before (E5)."""
 MEASURED: Final = MarkName("measured")
 """The objectives and the health endpoint were asked (D3)."""
+DIAGNOSED: Final = MarkName("diagnosed")
+"""Diagnostics were gathered, and at least one of them answered (D3, M2)."""
 MITIGATED: Final = MarkName("mitigated")
 JUDGED: Final = MarkName("judged")
 """The timeline says whether the last mitigation helped (M5)."""
@@ -57,6 +59,7 @@ SINGLE: Final = frozenset(
         UPDATED,
         IMPROVED,
         MEASURED,
+        DIAGNOSED,
         MITIGATED,
         JUDGED,
         SPREAD,

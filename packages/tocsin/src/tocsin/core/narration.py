@@ -176,6 +176,28 @@ def _concluded(event: e.Concluded, names: _Names) -> str:
     return words[event.outcome] + _reason(event.reason)
 
 
+_BECAUSE: Mapping[str, str] = {
+    "declared": "the incident was declared",
+    "raised": "it grew worse",
+    "reopened": "it came back",
+    "spread": "another component is affected",
+    "requested": "asked for",
+}
+
+
+def _gathering(event: e.DiagnosticsBegun, names: _Names) -> str:
+    what = ", ".join(event.only) or "all diagnostics"
+    by = f" by {names.person(event.by.person)}" if event.because == "requested" else ""
+    return f"Gathering {what}: {_BECAUSE[event.because]}{by}"
+
+
+def _gathered(event: e.DiagnosticsGathered, _: _Names) -> str:
+    asked = [result for result in event.results if result.ending != "link"]
+    answered = sum(result.ending == "answered" for result in asked)
+    said = "; ".join(event.summary[:3]) or "nothing differs from the last healthy hour"
+    return f"{answered} of {len(asked)} diagnostics answered: {said}"
+
+
 def _reason(reason: str) -> str:
     return f": {reason}" if reason else ""
 
@@ -218,6 +240,8 @@ _LINES: Mapping[type, Callable[[Any, _Names], str]] = {
     e.NobodyOnCall: lambda v, n: f"Nobody to ask: {v.target} ({n.rule(v.rule)})",
     e.NobodyReachable: lambda v, n: "NOBODY ANSWERS: the whole ladder was asked in vain; everybody is paged",
     e.ObjectivesMeasured: _measured,
+    e.DiagnosticsBegun: _gathering,
+    e.DiagnosticsGathered: _gathered,
     e.IncidentResolved: _resolved,
     e.IncidentReopened: lambda v, n: f"Reopened: {v.reason}",
     e.Concluded: _concluded,
@@ -255,6 +279,8 @@ _CLAUSES: Mapping[type, str] = {
     e.RoomRegained: "R2",
     e.RoomArchived: "R2",
     e.MessageMarked: "M4",
+    e.DiagnosticsBegun: "M2",
+    e.DiagnosticsGathered: "D3",
 }
 """The clause that an event comes about by, where it carries none itself."""
 

@@ -52,6 +52,7 @@ _ANNOUNCED = {
     e.MitigationEnded: Announcement.MITIGATION,
     e.MitigationJudged: Announcement.MITIGATION,
     e.ApprovalDelegated: Announcement.MITIGATION,
+    e.DiagnosticsGathered: Announcement.DIAGNOSED,
 }
 
 _NO_NEWS_BY_ITSELF = (e.RoleAssigned, e.ComponentAdded)
@@ -266,6 +267,8 @@ def _facts(incident: Incident, given: Situation) -> Iterable[Fact]:
     yield Fact("Component", ", ".join(part.name for part in names if part) or ", ".join(incident.components))
     yield Fact("Stage", incident.stage.value)
     yield Fact("Because", f"{incident.evidence.because} ({incident.evidence.clause})")
+    if incident.diagnosed.summary:
+        yield Fact("Differs", incident.diagnosed.summary[0])
     leader = commander(incident, given)
     if leader:
         known = given.rules.people.get(leader)  # type: ignore[call-overload]  # a commander is a person's id.

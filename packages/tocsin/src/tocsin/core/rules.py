@@ -16,6 +16,7 @@ from tocsin.core.actions import Action, ActionId, FailureMode, FailureModeId
 from tocsin.core.audience import Audience, RoomPolicy
 from tocsin.core.contact import MethodKind as MethodKind
 from tocsin.core.contact import NotificationRule, Quiet
+from tocsin.core.diagnostics import DiagnosticsPolicy
 from tocsin.core.ids import (
     AudienceId,
     ChannelName,
@@ -267,6 +268,10 @@ class Component(msgspec.Struct, frozen=True):
     dashboard_url: str = ""
     objectives: tuple[Objective, ...] = ()
     clause: str = ""
+    release_query: str = ""
+    """PromQL whose series name the release in use …"""
+    release_label: str = "version"
+    """… in this label."""
 
 
 class Threshold(msgspec.Struct, frozen=True):
@@ -427,6 +432,7 @@ class Rulebook(msgspec.Struct, frozen=True):
     """None: the playbook asks for no Slack channels, or nothing carries Slack."""
     handoffs: HandoffPolicy = HandoffPolicy()
     test_pages: TestPagePolicy = TestPagePolicy()
+    diagnostics: DiagnosticsPolicy = DiagnosticsPolicy()
     emergency: PersonId | None = None
     """Whom to ask when nobody else can be reached."""
     relief: ReliefPolicy | None = None

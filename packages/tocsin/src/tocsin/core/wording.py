@@ -8,6 +8,7 @@ from tocsin.core.commands import Situation
 from tocsin.core.deadlines import deadlines
 from tocsin.core.events import AnyEvent, Sample
 from tocsin.core.incident import Incident
+from tocsin.core.limits import SUMMARY_LINES_SAID
 from tocsin.core.narration import narrate, person_name, quantity
 
 _SIGNS: Final[Mapping[type, str]] = {
@@ -28,6 +29,7 @@ _SIGNS: Final[Mapping[type, str]] = {
     e.MitigationStarted: "🔧",
     e.MitigationEnded: "🔧",
     e.MitigationJudged: "📈",
+    e.DiagnosticsBegun: "🔎",
 }
 """By which a line is found again when a long channel is skimmed."""
 
@@ -52,6 +54,8 @@ def headline(incident: Incident, event: AnyEvent, given: Situation) -> str:
             return "\n".join(_resolution(incident, event, given))
         case e.MitigationEnded(output=str() as output) if output.strip():
             return f"{subject(incident)}: {narrate(event, given.rules)}\n{_end_of(output)}"
+        case e.DiagnosticsGathered():
+            return "\n".join((f"🔎 {subject(incident)}: diagnostics", *_differences(event)))
         case e.NobodyReachable():
             return f"🔕 {subject(incident)}: NOBODY ANSWERS. Whoever reads this: take it."
         case _:
@@ -62,9 +66,16 @@ def entry(incident: Incident, event: AnyEvent, given: Situation) -> str:
     """Say an event in the incident's own room, where everybody knows which one it is."""
     if isinstance(event, e.IncidentResolved | e.NobodyReachable):
         return headline(incident, event, given)
+    if isinstance(event, e.DiagnosticsGathered):
+        return "\n".join(("🔎 What differs from the last healthy hour", *_differences(event)))
     line = f"{_SIGNS.get(type(event), '•')} {narrate(event, given.rules)}"
     shown = isinstance(event, e.MitigationEnded) and event.output.strip()
     return f"{line}\n{_end_of(shown)}" if shown else line
+
+
+def _differences(event: e.DiagnosticsGathered) -> Iterator[str]:
+    lines = event.summary[:SUMMARY_LINES_SAID] or ("nothing differs from the last healthy hour",)
+    yield from (f"• {line}" for line in lines)
 
 
 def _end_of(output: str) -> str:

@@ -18,6 +18,7 @@ from tocsin.core.commands import AnyCommand, Situation, Tick
 from tocsin.core.deadlines import next_due_at
 from tocsin.core.decide import decide
 from tocsin.core.events import AnyEvent
+from tocsin.core.gathering import gatherings
 from tocsin.core.ids import IncidentId
 from tocsin.core.incident import Incident, fold
 from tocsin.core.judgement import commander
@@ -27,7 +28,7 @@ from tocsin.core.messages import Intent
 from tocsin.core.notifications import intents
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.telemetry import Telemetry
-from tocsin.store.port import Append, Attempt, Change, Conflict, Headline, Store
+from tocsin.store.port import Append, Attachment, Attempt, Change, Conflict, Headline, Store
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -66,9 +67,16 @@ class Handler:
         """Called with every hand-off and drill that was written to."""
 
     async def handle(
-        self, incident_id: IncidentId, command: AnyCommand, now: Instant, attempts: tuple[Attempt, ...] = ()
+        self,
+        incident_id: IncidentId,
+        command: AnyCommand,
+        now: Instant,
+        attempts: tuple[Attempt, ...] = (),
+        attachments: tuple[Attachment, ...] = (),
     ) -> tuple[AnyEvent, ...]:
-        """Carry a command out and answer what followed; ``attempts`` are kept in the same transaction.
+        """Carry a command out and answer what followed.
+
+        Attempts are kept in the same transaction; attachments too, if anything follows that may name them.
 
         Raises `Refused` if the command cannot be, `StoreUnavailable` if nothing can be kept.
         """
@@ -78,7 +86,8 @@ class Handler:
                 if not decision.events and not attempts and not isinstance(command, Tick):
                     return ()  # A tick without events still has the next wake-up to write down.
                 try:
-                    await self.commit((decision,), Change(attempts=attempts))
+                    kept = attachments if decision.events else ()
+                    await self.commit((decision,), Change(attempts=attempts, attachments=kept))
                 except Conflict:
                     continue
                 return decision.events
@@ -116,6 +125,9 @@ class Handler:
             change,
             appends=tuple(decision.append for decision in decisions),
             intents=tuple(intent for decision in decisions for intent in decision.intents),
+            gatherings=tuple(
+                row for each in decisions for row in gatherings(each.incident, each.events, each.given.rules)
+            ),
         )
         try:
             await self._store.commit(whole)

@@ -3,13 +3,25 @@
 from collections.abc import Mapping
 
 import msgspec
+from msgspec.structs import replace
 from whenever import Instant
 
 from tocsin.core import marks as m
 from tocsin.core.deadlines import deadlines
+from tocsin.core.diagnostics import DiagnosticResult
 from tocsin.core.escalation import describe
-from tocsin.core.events import AnyEvent, Sample
-from tocsin.core.ids import ComponentId, IncidentId, PersonId, RoleName, RotationId, RuleId, Severity
+from tocsin.core.events import AnyEvent, DiagnosticsBegun, DiagnosticsGathered, Sample
+from tocsin.core.ids import (
+    ComponentId,
+    DiagnosticId,
+    GatheringId,
+    IncidentId,
+    PersonId,
+    RoleName,
+    RotationId,
+    RuleId,
+    Severity,
+)
 from tocsin.core.incident import Incident
 from tocsin.core.judgement import commander, unproven
 from tocsin.core.kinds import Kind
@@ -85,6 +97,12 @@ class View(msgspec.Struct, frozen=True):
     next_action: str
     """The most pressing thing owed, in a sentence."""
     playbook: str
+    summary: tuple[str, ...]
+    """What the diagnostics found to differ from the last healthy hour."""
+    suspected: tuple[str, ...]
+    """Failure modes of the playbook that they recognised."""
+    gathering: bool
+    """Whether diagnostics are being gathered now."""
     size: int
     """How many events it has: its version."""
 
@@ -96,6 +114,20 @@ class OnCall(msgspec.Struct, frozen=True):
     name: str
     person: PersonId | None
     person_name: str
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """One run of an incident's diagnostics: under way while ``ended_at`` is absent."""
+
+    gathering: GatheringId
+    because: str
+    by: PersonId | None
+    only: tuple[DiagnosticId, ...]
+    began_at: Instant
+    ended_at: Instant | None = None
+    summary: tuple[str, ...] = ()
+    suspected: tuple[str, ...] = ()
+    results: tuple[DiagnosticResult, ...] = ()
 
 
 class Queries:
@@ -158,6 +190,24 @@ class Queries:
             for number, event in enumerate(events, after + 1)
         )
 
+    async def findings(self, incident_id: IncidentId) -> tuple[Findings, ...] | None:
+        """Answer what an incident's diagnostics said, the newest run first."""
+        if await self._handler.load(incident_id) is None:
+            return None
+        runs: dict[GatheringId, Findings] = {}
+        for event in await self._store.timeline(incident_id):
+            if isinstance(event, DiagnosticsBegun):
+                runs[event.gathering] = Findings(event.gathering, event.because, event.by.person, event.only, event.at)
+            elif isinstance(event, DiagnosticsGathered):
+                runs[event.gathering] = replace(
+                    runs[event.gathering],
+                    ended_at=event.at,
+                    summary=event.summary,
+                    suspected=event.suspected,
+                    results=event.results,
+                )
+        return tuple(reversed(runs.values()))
+
     async def ledger(self, incident_id: IncidentId) -> Ledger | None:
         """Answer what became of every alert and every message of an incident."""
         if await self._handler.load(incident_id) is None:
@@ -216,6 +266,9 @@ def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str, b
         bridge_url=bridge_url,
         next_action=_next_action(incident, due, missing),
         playbook=incident.playbook_version,
+        summary=incident.diagnosed.summary,
+        suspected=incident.suspected,
+        gathering=bool(incident.diagnosed.gatherings),
         size=incident.size,
     )
 

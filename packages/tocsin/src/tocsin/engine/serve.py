@@ -1,4 +1,4 @@
-"""The running engine: four loops, each calling its step when it is time to. This is the only file that sleeps."""
+"""The running engine: a few loops, each calling its step when it is time to. This is the only file that sleeps."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,6 +10,7 @@ from tocsin.core.events import AnyEvent, IncidentDeclared, StageChanged
 from tocsin.core.ids import IncidentId
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Clock, Numbers
+from tocsin.engine.diagnostics import Diagnoser
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.errands import Errands
 from tocsin.engine.handler import Handler
@@ -50,6 +51,7 @@ class Engine:
         dispatcher: Dispatcher,
         watcher: Watcher | None,
         errands: Errands,
+        diagnoser: Diagnoser | None = None,
         telemetry: Telemetry,
     ) -> None:
         self.store = store
@@ -65,6 +67,7 @@ class Engine:
         self.watcher = watcher
         self.errands = errands
         intake.reporters.append(errands)
+        self.diagnoser = diagnoser
         self.telemetry = telemetry
         self._bells: dict[str, asyncio.Event] = {}
         self._stopping = asyncio.Event()
@@ -78,6 +81,8 @@ class Engine:
         await self.errands.load(now)
         self.dispatcher.rung = self.ring
         self.handler.rung = self.ring
+        if self.diagnoser is not None:
+            self.diagnoser.rung = self.ring
 
     async def accept(self, source: str, body: bytes) -> tuple[Signal, ...]:
         """Keep a signal; when this returns, the sender may be told so."""
@@ -121,10 +126,14 @@ class Engine:
         }
         if self.watcher is not None:
             steps["watcher"] = self.watcher.step
+        if self.diagnoser is not None:
+            steps["diagnoser"] = self.diagnoser.step
         async with asyncio.TaskGroup() as loops:
             for name, step in steps.items():
                 bell = self._bells[name] = asyncio.Event()
                 loops.create_task(self._loop(name, step, bell))
+        if self.diagnoser is not None:
+            await self.diagnoser.stop()
         await self.dispatcher.settle()
 
     async def _loop(self, name: str, step: Step, bell: asyncio.Event) -> None:

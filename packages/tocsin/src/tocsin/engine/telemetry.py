@@ -28,6 +28,7 @@ class Telemetry:
             "tocsin_callbacks_total", "What providers called back with.", "provider", "result"
         )
         self.deliveries = self._counter("tocsin_deliveries_total", "Attempts at delivery.", "channel", "outcome")
+        self.diagnostics = self._counter("tocsin_diagnostics_total", "Diagnostics by how they ended.", "ending")
         self.faults = self._counter("tocsin_faults_total", "Errors of our own that a step isolated.", "step")
         self.missed = self._counter("tocsin_deadlines_missed_total", "Deadlines that somebody missed.", "clause")
         self.errands = self._counter(

@@ -1,8 +1,10 @@
 """The port of the measurements: a query goes in, a figure or the reason for its absence comes out."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
+from whenever import Instant, TimeDelta
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -12,11 +14,29 @@ class Figure(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class Series(msgspec.Struct, frozen=True):
+    """One series over a span: what it is called, and its finite values in the order of time."""
+
+    labels: Mapping[str, str]
+    points: tuple[tuple[Instant, float], ...]
+
+
+class History(msgspec.Struct, frozen=True):
+    """What a query answered over a span. No series means no data, and ``why`` says so."""
+
+    series: tuple[Series, ...] = ()
+    why: str = ""
+
+
 class Measurements(Protocol):
     """Something that can be asked how the watched system is doing."""
 
     async def ask(self, query: str) -> Figure:
         """Answer one number now."""
+        ...
+
+    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta) -> History:
+        """Answer how it went between two instants."""
         ...
 
     async def probe(self, url: str) -> Figure:

@@ -1,4 +1,4 @@
-"""Figures from Prometheus, by instant queries, and from health endpoints, by asking them.
+"""Figures from Prometheus, by instant queries and over a span, and from health endpoints, by asking them.
 
 No data is never taken for good news: whatever does not come out as one finite number comes out as no value and why.
 """
@@ -10,15 +10,20 @@ from typing import Any, Final
 
 import httpx
 import msgspec
+from whenever import Instant, TimeDelta
 
+from tocsin.core.limits import HISTORY_POINTS_MAX
 from tocsin.core.outbound import AllowList
-from tocsin.metrics.port import Figure
+from tocsin.metrics.port import Figure, History, Series
 
 ANSWER_MAX: Final = 1024 * 1024
 """Bytes of an answer. One sample takes a few hundred; a query that selects a thousand series was not meant."""
 
 AT_ONCE: Final = 8
 """Queries under way at the same time. Prometheus itself runs twenty, and others ask it too."""
+
+SERIES_MAX: Final = 50
+"""Series taken of one answer over a span: a baseline compares a few."""
 
 _WHY_MAX: Final = 300
 
@@ -31,23 +36,41 @@ class PrometheusMeasurements:
     ) -> None:
         self._http = http
         self._url = f"{base_url.rstrip('/')}/api/v1/query"
+        self._range_url = f"{base_url.rstrip('/')}/api/v1/query_range"
         self._probes = AllowList(probes)
         self._timeout_s = timeout_s
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def ask(self, query: str) -> Figure:
         """Answer the one number that a query gives now."""
-        form = {"query": query, "timeout": f"{self._timeout_s:g}s"}
+        answer = await self._asked(self._url, {"query": query})
+        return Figure(None, answer) if isinstance(answer, str) else _figure(*answer)
+
+    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta) -> History:
+        """Answer how a query went between two instants, at no more points than are asked for at once."""
+        step_s = max(every.total("seconds"), (until - since).total("seconds") / HISTORY_POINTS_MAX, 0.001)
+        form = {
+            "query": query,
+            "start": f"{since.timestamp(unit='millisecond') / 1000:.3f}",
+            "end": f"{until.timestamp(unit='millisecond') / 1000:.3f}",
+            "step": f"{step_s:.3f}",
+        }
+        answer = await self._asked(self._range_url, form)
+        return History(why=answer) if isinstance(answer, str) else _history(*answer)
+
+    async def _asked(self, url: str, form: dict[str, str]) -> tuple[int, bytes] | str:
+        """Answer status and body, or why there is no answer."""
+        timed = form | {"timeout": f"{self._timeout_s:g}s"}
         try:
             async with self._turns, asyncio.timeout(self._timeout_s):
-                status, body = await self._exchange("POST", self._url, form)
+                status, body = await self._exchange("POST", url, timed)
         except (httpx.TimeoutException, TimeoutError):
-            return Figure(None, "Prometheus did not answer in time")
+            return "Prometheus did not answer in time"
         except httpx.HTTPError as error:
-            return Figure(None, f"Prometheus is unreachable: {type(error).__name__}")
+            return f"Prometheus is unreachable: {type(error).__name__}"
         if len(body) > ANSWER_MAX:
-            return Figure(None, "the answer is too large; the query must select one series")
-        return _figure(status, body)
+            return "the answer is too large; the query must select one series"
+        return status, body
 
     async def probe(self, url: str) -> Figure:
         """Answer 1 if a health endpoint answers with 2xx, else 0 and why."""
@@ -90,6 +113,12 @@ class _Sample(msgspec.Struct):
     """Time and number; absent for a native histogram."""
 
 
+class _Row(msgspec.Struct):
+    metric: dict[str, str]
+    values: list[tuple[float, str]] = []
+    """Absent for native histograms."""
+
+
 class _Data(msgspec.Struct):
     kind: str = msgspec.field(name="resultType")
     result: msgspec.Raw
@@ -107,15 +136,43 @@ _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, V
 
 def _figure(status: int, body: bytes) -> Figure:
     try:
-        answer = msgspec.json.decode(body, type=_Answer)
-        if answer.status != "success":
-            said = " ".join(f"{answer.error_type}: {answer.error}".split())
-            return Figure(None, f"Prometheus refused the query: {said}"[:_WHY_MAX])
-        if status == httpx.codes.OK and answer.data is not None:
-            return _read(answer.data)
+        found = _data(status, body)
+        return Figure(None, found) if isinstance(found, str) else _read(found)
     except _UNREADABLE:
-        pass  # Said below: whatever it was, it is no answer of Prometheus.
-    return Figure(None, f"what answered {status} is not Prometheus; check the base URL")
+        return Figure(None, _STRANGER.format(status=status))
+
+
+def _history(status: int, body: bytes) -> History:
+    try:
+        found = _data(status, body)
+        if isinstance(found, str):
+            return History(why=found)
+        if found.kind != "matrix":
+            return History(why=f"the query gives a {found.kind} over a span")
+        rows: list[_Row] = _decoded(found, list[_Row])
+        series = tuple(Series(row.metric, _points(row.values)) for row in rows[:SERIES_MAX])
+    except _UNREADABLE:
+        return History(why=_STRANGER.format(status=status))
+    return History(series, "" if series else "no series matches the query in that span")
+
+
+def _points(values: list[tuple[float, str]]) -> tuple[tuple[Instant, float], ...]:
+    read = ((at, float(text)) for at, text in values)
+    return tuple((Instant.from_timestamp(at), value) for at, value in read if math.isfinite(value))
+
+
+_STRANGER: Final = "what answered {status} is not Prometheus; check the base URL"
+
+
+def _data(status: int, body: bytes) -> _Data | str:
+    """Answer what was found, or why there is nothing."""
+    answer = msgspec.json.decode(body, type=_Answer)
+    if answer.status != "success":
+        said = " ".join(f"{answer.error_type}: {answer.error}".split())
+        return f"Prometheus refused the query: {said}"[:_WHY_MAX]
+    if status == httpx.codes.OK and answer.data is not None:
+        return answer.data
+    return _STRANGER.format(status=status)
 
 
 def _read(data: _Data) -> Figure:

@@ -8,6 +8,7 @@ from whenever import TimeDelta
 from tocsin.core.actions import TargetKind
 from tocsin.core.audience import Audience, RoomPolicy
 from tocsin.core.contact import NotificationRule, QuietHours
+from tocsin.core.diagnostics import BaselinePolicy, DiagnosticsPolicy
 from tocsin.core.ids import AudienceId, ChannelName, ComponentId, PersonId, RoleName, RotationId, Severity
 from tocsin.core.policies import ReliefPolicy
 from tocsin.core.rules import (
@@ -36,7 +37,7 @@ from tocsin.playbook.errand_rows import errand_rows, handoff_policy, monthly_pol
 from tocsin.playbook.indicators import objectives, thresholds
 from tocsin.playbook.measured import ComponentDoc, ReportDoc
 from tocsin.playbook.rows import SLACK, has_rooms, rows
-from tocsin.playbook.sections import MethodDoc, NotifyDoc, SeverityDoc
+from tocsin.playbook.sections import DiagnosticsDoc, MethodDoc, NotifyDoc, SeverityDoc
 
 _ASKS_EVERY_MIN = TimeDelta(seconds=1)
 """However fast a demonstration runs, the objectives are not asked more often: Prometheus has no newer figures."""
@@ -89,6 +90,7 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         emergency=_emergency(playbook),
         relief=_relief(playbook),
         bridge_severities=tuple(Severity(one) for one in about.bridge.severities) if about.bridge else (),
+        diagnostics=_diagnostics(about.diagnostics),
         actions=actions(playbook.acting, namespaces, workloads),
         failure_modes=failure_modes(playbook.acting),
         rooms=_rooms(playbook),
@@ -103,6 +105,11 @@ def _rooms(playbook: Playbook) -> RoomPolicy | None:
     if doc is None or not has_rooms(playbook):
         return None
     return RoomPolicy(tuple(Severity(one) for one in doc.severities), doc.archive_after, SLACK, doc.clause)
+
+
+def _diagnostics(doc: DiagnosticsDoc) -> DiagnosticsPolicy:
+    baseline = BaselinePolicy(doc.baseline.lasts, doc.baseline.looks_back, doc.baseline.margin)
+    return DiagnosticsPolicy(doc.within, doc.each_within, baseline, doc.programs, doc.clause)
 
 
 def _definition(severity: SeverityDoc) -> SeverityDefinition:
@@ -148,6 +155,8 @@ def _component(doc: ComponentDoc, speed: float) -> Component:
         dashboard_url=doc.dashboard_url,
         objectives=objectives(doc, speed),
         clause=doc.clause,
+        release_query=doc.release.query if doc.release else "",
+        release_label=doc.release.label if doc.release else "version",
     )
 
 
@@ -273,7 +282,15 @@ def _hastened(book: Rulebook, speed: float) -> Rulebook:
         heartbeats=beats,
         rooms=replace(book.rooms, archive_after=book.rooms.archive_after / speed) if book.rooms else None,
         handoffs=replace(book.handoffs, opens_before=book.handoffs.opens_before / speed),
+        diagnostics=_past(book.diagnostics, speed),
     )
+
+
+def _past(policy: DiagnosticsPolicy, speed: float) -> DiagnosticsPolicy:
+    """Shorten the past as everything else. The time limits stay: no program and no network goes faster for it."""
+    baseline = policy.baseline
+    shorter = BaselinePolicy(baseline.lasts / speed, baseline.looks_back / speed, baseline.margin / speed)
+    return replace(policy, baseline=shorter)
 
 
 def _sooner(row: Rule, speed: float) -> Rule:

@@ -12,6 +12,7 @@ from whenever import Date
 from tocsin.playbook import (
     lint_actions,
     lint_deadlines,
+    lint_diagnostics,
     lint_errands,
     lint_escalation,
     lint_paging,
@@ -33,6 +34,7 @@ _CHECKS: Final = (
     *lint_signals.CHECKS,
     *lint_actions.CHECKS,
     *lint_errands.CHECKS,
+    *lint_diagnostics.CHECKS,
 )
 
 

@@ -74,6 +74,8 @@ def _written(file: str, doc: ComponentDoc) -> Iterator[tuple[Place, str]]:
     if doc.budget is not None:
         yield (file, "budget", "failed"), doc.budget.failed
         yield (file, "budget", "total"), doc.budget.total
+    if doc.release is not None:
+        yield (file, "release", "query"), doc.release.query
 
 
 def _query(playbook: Playbook, place: Place, text: str) -> Iterator[Problem]:

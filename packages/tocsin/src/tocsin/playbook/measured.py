@@ -59,6 +59,14 @@ class ThresholdDoc(Doc, frozen=True, kw_only=True):
     clause: Clause
 
 
+class ReleaseDoc(Doc, frozen=True, kw_only=True):
+    """How the release in use is measured: series that bear it in a label."""
+
+    query: Line
+    label: Key = "version"
+    clause: Clause = "local"
+
+
 class ComponentDoc(Doc, frozen=True, kw_only=True):
     """``components/NAME.yaml``: a part of the watched system, how it is measured and who owns it."""
 
@@ -78,6 +86,7 @@ class ComponentDoc(Doc, frozen=True, kw_only=True):
     health_url: str = ""
     dashboard_url: str = ""
     runbook_url: str = ""
+    release: ReleaseDoc | None = None
     budget: BudgetDoc | None = None
     objectives: tuple[ObjectiveDoc, ...] = ()
     thresholds: tuple[ThresholdDoc, ...] = ()

@@ -93,6 +93,29 @@ class MitigationsDoc(Doc, frozen=True, kw_only=True):
     clause: Clause = "M4"
 
 
+class BaselineDoc(Doc, frozen=True, kw_only=True):
+    """What diagnostics are compared with: the last stretch of so long in which the objectives held."""
+
+    lasts: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(hours=1))
+    looks_back: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(hours=6))
+    """How far before the detection it may lie."""
+    margin: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(minutes=5))
+    """How much before the last healthy figure is left out: trouble begins before it is measured."""
+
+
+class DiagnosticsDoc(Doc, frozen=True, kw_only=True):
+    """How diagnostics are gathered: in which time, compared with what, and which programs they may run."""
+
+    within: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(minutes=2))
+    """All of them together; what has not answered by then is said to be missing."""
+    each_within: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(seconds=20))
+    """Each of those that are no action and so have no time limit of their own."""
+    baseline: BaselineDoc = msgspec.field(default_factory=BaselineDoc)
+    programs: tuple[tuple[Line, ...], ...] = ()
+    """How command lines may begin that diagnostics run: ``[git, log]``. Each is trusted to read only."""
+    clause: Clause
+
+
 class AboutDoc(Doc, frozen=True, kw_only=True):
     """``playbook.yaml``: what this playbook is, whose, until when it is fresh, and the settings of the whole."""
 
@@ -116,6 +139,7 @@ class AboutDoc(Doc, frozen=True, kw_only=True):
     grouping: GroupingDoc = msgspec.field(default_factory=GroupingDoc)
     flapping: FlappingDoc = msgspec.field(default_factory=FlappingDoc)
     mitigations: MitigationsDoc = msgspec.field(default_factory=MitigationsDoc)
+    diagnostics: DiagnosticsDoc = msgspec.field(default_factory=lambda: DiagnosticsDoc(clause="local"))
 
 
 class TargetDoc(Doc, frozen=True, kw_only=True):

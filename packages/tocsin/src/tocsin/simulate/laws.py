@@ -15,6 +15,7 @@ from tocsin.core.commands import AnyCommand, Refused, Situation
 from tocsin.core.deadlines import deadlines
 from tocsin.core.decide import decide
 from tocsin.core.events import AnyEvent
+from tocsin.core.gathering import Gathering
 from tocsin.core.ids import IncidentId
 from tocsin.core.incident import Incident, evolve, fold
 from tocsin.core.kinds import ASKED, TESTED, Kind
@@ -176,6 +177,12 @@ def accounted(unaccounted: int) -> Iterator[str]:
     """Every alert has an incident or a named suppression; every message has an end or a next attempt."""
     if unaccounted:
         yield f"{unaccounted} obligations are owed by nobody"
+
+
+def looked_at(owed: Sequence[Gathering]) -> Iterator[str]:
+    """When all is quiet no diagnostics are owed any more, whatever died in the middle of gathering them."""
+    for gathering in owed:
+        yield f"the diagnostics {gathering.id} are owed still"
 
 
 def firing_is_counted(incidents: Iterable[Incident], attached: Mapping[IncidentId, int]) -> Iterator[str]:

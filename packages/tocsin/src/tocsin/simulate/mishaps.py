@@ -4,7 +4,7 @@ The store stands for the disk: it outlives the process. Everything else is throw
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -12,7 +12,8 @@ from whenever import Instant, TimeDelta
 
 from tocsin.core.alert import Alert
 from tocsin.core.events import AnyEvent
-from tocsin.core.ids import AlertFingerprint, IncidentId
+from tocsin.core.gathering import Gathering
+from tocsin.core.ids import AlertFingerprint, GatheringId, IncidentId
 from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
 from tocsin.store.memory import MemoryStore
@@ -122,6 +123,11 @@ class SimulatedStore(MemoryStore):
         """Answer what is due."""
         self._usable()
         return await super().due(now, limit)
+
+    async def gatherings(self, limit: int, besides: Collection[GatheringId] = ()) -> tuple[Gathering, ...]:
+        """Answer what is to be looked at."""
+        self._usable()
+        return await super().gatherings(limit, besides)
 
     async def headlines(
         self,

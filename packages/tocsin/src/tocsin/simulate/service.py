@@ -16,7 +16,7 @@ from tocsin.core.alert import Observation
 from tocsin.core.classify import THRESHOLD_LABEL
 from tocsin.core.ids import AlertFingerprint, ComponentId
 from tocsin.core.rules import Component, Objective, Rulebook, Threshold
-from tocsin.metrics.port import Figure
+from tocsin.metrics.port import Figure, History
 from tocsin.simulate.dice import dice
 from tocsin.simulate.scenario import Breakage, Rate, Scenario, ScenarioError
 from tocsin.store.codec import decoder, encode
@@ -157,6 +157,10 @@ class Service:
         if trouble is None:
             return Figure(_good(objective))
         return Figure(None, "no series") if trouble.breakage.no_data else Figure(_bad(objective))
+
+    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta) -> History:
+        """Answer nothing: what was is not kept."""
+        return History(why="the simulated service keeps no past")
 
     async def probe(self, url: str) -> Figure:
         """Answer for a health endpoint."""

@@ -18,6 +18,7 @@ from tocsin.core.ids import ChannelName, IncidentId, SilenceId
 from tocsin.core.incident import Incident, fold
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers
+from tocsin.engine.diagnostics import Diagnoser
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.errands import Errands
 from tocsin.engine.grouping import Grouping
@@ -112,11 +113,13 @@ class Process:
         self.watcher = Watcher(store, self.handler, world.service, self.telemetry)
         self.errands = Errands(store, self.handler, numbers, Packets(store, self.handler))
         self.intake.reporters.append(self.errands)
+        self.diagnoser = Diagnoser(store, self.handler, {}, world.service, clock, self.telemetry)
         self.timed = (
             Part("intake", self.intake.step),
             Part("reconciler", self.reconciler.step),
             Part("dispatcher", self._dispatch),
             Part("errands", self.errands.step),
+            Part("diagnoser", self._diagnose),
         )
         self.watch = Part("watcher", self.watcher.step)
         self.began_at = clock.now()
@@ -132,6 +135,11 @@ class Process:
     async def _dispatch(self, now: Instant) -> Instant | None:
         following = await self.dispatcher.step(now)
         await self.dispatcher.settle()
+        return following
+
+    async def _diagnose(self, now: Instant) -> Instant | None:
+        following = await self.diagnoser.step(now)
+        await self.diagnoser.settle()
         return following
 
 
@@ -403,6 +411,7 @@ class World:
     async def _check_quiet(self) -> None:
         now = self.clock.now()
         self.laws.found(laws.accounted((await self.store.counts(now)).unaccounted))
+        self.laws.found(laws.looked_at(await self.store.gatherings(1)))
         if not self.scenario.mishaps.late_ticks.most and not self.scenario.mishaps.clock:
             self.laws.found(laws.nothing_is_overdue("reconciler", await self.store.next_due_at(), now))
             self.laws.found(laws.nothing_is_overdue("dispatcher", await self.store.next_delivery_at(), now))

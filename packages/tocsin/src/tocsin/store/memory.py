@@ -4,7 +4,7 @@ It is meant to be obviously right rather than fast: plain dictionaries in order 
 otherwise be searched at every step of a long simulation are kept up to date on the side: what is open, due or waiting.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
@@ -14,12 +14,25 @@ from whenever import Instant
 from tocsin.core.alert import Alert, Disposition, Silence
 from tocsin.core.arrangements import Arrangement, Imported
 from tocsin.core.events import AnyEvent, PersonPaged
-from tocsin.core.ids import AlertFingerprint, ArrangementId, IncidentId, IntentId, RotationId, SignalId, SilenceId
+from tocsin.core.gathering import Gathering
+from tocsin.core.ids import (
+    AlertFingerprint,
+    ArrangementId,
+    Digest,
+    GatheringId,
+    IncidentId,
+    IntentId,
+    RotationId,
+    SignalId,
+    SilenceId,
+)
 from tocsin.core.kinds import Kind
+from tocsin.core.limits import ATTACHMENTS_KEPT
 from tocsin.core.messages import Intent
 from tocsin.store.port import (
     Adoption,
     Append,
+    Attachment,
     Attempt,
     Beat,
     Change,
@@ -95,6 +108,8 @@ class MemoryStore:
         self._imports: dict[ArrangementId, Imported] = {}
         self._adoptions: list[Adoption] = []
         self._pages: list[PageRecord] = []
+        self._gatherings: dict[GatheringId, Gathering] = {}
+        self._attachments: dict[Digest, Attachment] = {}
 
     async def commit(self, change: Change) -> None:
         """Keep a change whole, or raise `Conflict` and keep nothing."""
@@ -122,6 +137,11 @@ class MemoryStore:
         for imported in change.imports:
             self._imports.setdefault(imported.id, imported)
         self._adoptions += change.adoptions
+        self._gatherings.update({gathering.id: gathering for gathering in change.gatherings})
+        for attachment in change.attachments:
+            self._attachments.setdefault(attachment.digest, attachment)
+        for digest in list(self._attachments)[:-ATTACHMENTS_KEPT]:
+            del self._attachments[digest]
 
     def _check(self, appends: Iterable[Append]) -> None:
         versions: dict[IncidentId, int] = {}
@@ -351,6 +371,15 @@ class MemoryStore:
         """Answer the pages from one instant to before another, oldest first."""
         found = sorted((each for each in self._pages if since <= each.at < until), key=lambda page: page.at)
         return tuple(found[:limit])
+
+    async def gatherings(self, limit: int, besides: Collection[GatheringId] = ()) -> tuple[Gathering, ...]:
+        """Answer runs of diagnostics that are owed, lowest rank first, then in order of arrival."""
+        owed = [each for each in self._gatherings.values() if each.state == "owed" and each.id not in besides]
+        return tuple(sorted(owed, key=lambda each: each.rank)[:limit])
+
+    async def attachment(self, digest: Digest) -> Attachment | None:
+        """Answer an output by its digest."""
+        return self._attachments.get(digest)
 
     async def counts(self, now: Instant) -> Counts:
         """Count what the metrics show."""

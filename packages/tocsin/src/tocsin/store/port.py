@@ -5,7 +5,7 @@ cut; that is the only moment at which a sender may be told that something was ac
 timeline which somebody has written to since is refused with `Conflict`; the caller decides again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -14,9 +14,12 @@ from whenever import Instant
 from tocsin.core.alert import Alert, Silence
 from tocsin.core.arrangements import Arrangement, Imported
 from tocsin.core.events import AnyEvent
+from tocsin.core.gathering import Gathering
 from tocsin.core.ids import (
     AlertFingerprint,
     ComponentId,
+    Digest,
+    GatheringId,
     IncidentId,
     IntentId,
     PersonId,
@@ -142,6 +145,14 @@ class PageRecord(msgspec.Struct, frozen=True):
     at: Instant
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """An output that a timeline names by its digest: bounded, and its secrets taken out before it comes here."""
+
+    digest: Digest
+    body: bytes
+    kept_at: Instant
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """All that one step writes. Kept whole or not at all."""
 
@@ -158,6 +169,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     arrangements: tuple[Arrangement, ...] = ()
     imports: tuple[Imported, ...] = ()
     adoptions: tuple[Adoption, ...] = ()
+    gatherings: tuple[Gathering, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 class LedgerEntry(msgspec.Struct, frozen=True):
@@ -216,9 +229,9 @@ class Store(Protocol):
 
         Signals, intents and attempts that are known already by their ids are passed over: a retry is harmless. An
         attempt is known by its intent and instant; a `Handled` and a playbook version once kept are never replaced;
-        alerts, silences, arrangements, tokens and beats are:
-        the last word counts. An intent that has ended stays ended, except that
-        a late "accepted" is believed of a dead one.
+        alerts, silences, arrangements, tokens, beats and gatherings are: the last word counts. An intent that has ended
+        stays ended, except that a late "accepted" is believed of a dead one. Of attachments the newest are kept, as
+        many as `limits.ATTACHMENTS_KEPT` says; one that is there already stays as old as it is.
         """
         ...
 
@@ -349,6 +362,14 @@ class Store(Protocol):
         """Answer the pages from one instant to before another, oldest first; written with the timelines they are of."""
         ...
 
+    async def gatherings(self, limit: int, besides: Collection[GatheringId] = ()) -> tuple[Gathering, ...]:
+        """Answer runs of diagnostics that are owed, lowest rank first, then in order of arrival."""
+        ...
+
+    async def attachment(self, digest: Digest) -> Attachment | None:
+        """Answer an output by its digest; None if it is not kept, or not any more."""
+        ...
+
     async def counts(self, now: Instant) -> Counts:
         """Count what the metrics show; the oldest intent is the one due longest at ``now``."""
         ...
@@ -361,6 +382,7 @@ class Store(Protocol):
 __all__ = [
     "Adoption",
     "Append",
+    "Attachment",
     "Attempt",
     "AttemptOutcome",
     "Beat",

@@ -1,6 +1,6 @@
 """The questions a store answers, over one connection that sees one moment of the database."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -8,13 +8,15 @@ from whenever import Instant
 
 from tocsin.core.alert import Alert, Silence
 from tocsin.core.events import AnyEvent
-from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, SignalId
+from tocsin.core.gathering import Gathering
+from tocsin.core.ids import AlertFingerprint, Digest, GatheringId, IncidentId, IntentId, SignalId
 from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
 from tocsin.store import tables as t
 from tocsin.store.codec import decoder, encode
-from tocsin.store.instants import maybe, nanoseconds
+from tocsin.store.instants import instant, maybe, nanoseconds
 from tocsin.store.port import (
+    Attachment,
     Attempt,
     Beat,
     Counts,
@@ -31,6 +33,7 @@ from tocsin.store.port import (
 _alert: Final = decoder(Alert)
 _attempt: Final = decoder(Attempt)
 _beat: Final = decoder(Beat)
+_gathering: Final = decoder(Gathering)
 _event: Final = decoder(AnyEvent)
 _handled: Final = decoder(Handled)
 _headline: Final = decoder(Headline)
@@ -307,6 +310,27 @@ def playbook(connection: sa.Connection, version: str) -> PlaybookVersion | None:
     if row is None:
         return None
     return PlaybookVersion(row.version, row.rulebook, Instant.parse_iso(row.loaded_at))
+
+
+_owed: Final = sa.select(t.gatherings.c.body).where(t.owed_gathering, t.gatherings.c.id.not_in(_keys))
+_GATHERINGS: Final = _owed.order_by(t.gatherings.c.rank, t.gatherings.c.seq).limit(_limit)
+
+
+def gatherings(connection: sa.Connection, limit: int, besides: Collection[GatheringId]) -> tuple[Gathering, ...]:
+    """Answer runs of diagnostics that are owed, lowest rank first, then in order of arrival."""
+    found = connection.scalars(_GATHERINGS, {"keys": _listed(tuple(besides)), "limit": limit})
+    return tuple(_gathering.decode(body) for body in found)
+
+
+_ATTACHMENT: Final = sa.select(t.attachments).where(t.attachments.c.digest == _given)
+
+
+def attachment(connection: sa.Connection, digest: Digest) -> Attachment | None:
+    """Answer an output by its digest."""
+    row = connection.execute(_ATTACHMENT, {"given": digest}).one_or_none()
+    if row is None:
+        return None
+    return Attachment(Digest(row.digest), row.body, instant(row.kept_at))
 
 
 def _count(*where: "sa.ColumnElement[bool]") -> "sa.ScalarSelect[int]":

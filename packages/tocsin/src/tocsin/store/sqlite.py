@@ -8,7 +8,7 @@ made fast. Questions run in a small pool of threads, so the event loop never wai
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -22,13 +22,15 @@ from whenever import Instant
 from tocsin.core.alert import Alert, Silence
 from tocsin.core.arrangements import Arrangement, Imported
 from tocsin.core.events import AnyEvent
-from tocsin.core.ids import AlertFingerprint, IncidentId, IntentId, SignalId
+from tocsin.core.gathering import Gathering
+from tocsin.core.ids import AlertFingerprint, Digest, GatheringId, IncidentId, IntentId, SignalId
 from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
 from tocsin.store import migrations, queries, rota
 from tocsin.store.lock import LockFile
 from tocsin.store.port import (
     Adoption,
+    Attachment,
     Beat,
     Change,
     Counts,
@@ -203,6 +205,14 @@ class SqliteStore:
     async def pages(self, since: Instant, until: Instant, limit: int) -> tuple[PageRecord, ...]:
         """Answer the pages from one instant to before another, oldest first."""
         return await self._ask(rota.pages, since, until, limit)
+
+    async def gatherings(self, limit: int, besides: Collection[GatheringId] = ()) -> tuple[Gathering, ...]:
+        """Answer runs of diagnostics that are owed, lowest rank first, then in order of arrival."""
+        return await self._ask(queries.gatherings, limit, besides)
+
+    async def attachment(self, digest: Digest) -> Attachment | None:
+        """Answer an output by its digest."""
+        return await self._ask(queries.attachment, digest)
 
     async def counts(self, now: Instant) -> Counts:
         """Count what the metrics show."""

@@ -237,6 +237,34 @@ pages = sa.Table(
 """Who was paged when, taken out of the timelines as they are written: the load of a month is counted from it."""
 sa.Index("pages_at", pages.c.at, pages.c.person)
 
+gatherings = sa.Table(
+    "gatherings",
+    metadata,
+    _seq(),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+owed_gathering = gatherings.c.state == sa.literal_column("'owed'")
+sa.Index(
+    "gatherings_owed",
+    gatherings.c.rank,
+    gatherings.c.seq,
+    gatherings.c.state,
+    sqlite_where=owed_gathering,
+    postgresql_where=owed_gathering,
+)
+
+attachments = sa.Table(
+    "attachments",
+    metadata,
+    _seq(),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("kept_at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
 schema_version = sa.Table(
     "alembic_version",
     metadata,

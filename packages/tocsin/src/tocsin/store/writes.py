@@ -16,13 +16,16 @@ from sqlalchemy.sql.dml import ValuesBase
 from whenever import Instant
 
 from tocsin.core.alert import Alert, Silence
+from tocsin.core.gathering import Gathering
 from tocsin.core.ids import IncidentId
+from tocsin.core.limits import ATTACHMENTS_KEPT
 from tocsin.core.messages import Intent
 from tocsin.store import rota, tables
 from tocsin.store.codec import encode
 from tocsin.store.instants import nanoseconds
 from tocsin.store.port import (
     Append,
+    Attachment,
     Attempt,
     Beat,
     Change,
@@ -134,6 +137,14 @@ def _playbook(playbook: PlaybookVersion) -> Row:
     return (playbook.version, playbook.loaded_at.format_iso(), playbook.rulebook)
 
 
+def _gathering(gathering: Gathering) -> Row:
+    return (gathering.id, gathering.rank, gathering.state, json(gathering))
+
+
+def _attachment(attachment: Attachment) -> Row:
+    return (attachment.digest, nanoseconds(attachment.kept_at), attachment.body)
+
+
 _PLAIN: Final[tuple[tuple[str, Statement, Callable[[Any], Row]], ...]] = (
     ("signals", _keep_first(tables.signals, "id", "source", "received_at", "alerts", "body"), _signal),
     ("handled", _HANDLED, _handled),
@@ -175,6 +186,8 @@ _PLAIN: Final[tuple[tuple[str, Statement, Callable[[Any], Row]], ...]] = (
     ("arrangements", _keep_last(tables.arrangements, "id", "over_at", "body"), rota.arrangement_row),
     ("imports", _keep_first(tables.imports, "id", "rotation", "created_at", "body"), rota.import_row),
     ("adoptions", Statement.of(_insert(tables.adoptions, "version", "adopted_at")), rota.adoption_row),
+    ("gatherings", _keep_last(tables.gatherings, "id", "rank", "state", "body"), _gathering),
+    ("attachments", _keep_first(tables.attachments, "digest", "kept_at", "body"), _attachment),
 )
 """What needs no look before it is written: a field of `Change`, the statement for its rows, and how a row is made."""
 
@@ -219,6 +232,10 @@ _OUTCOME: Final = (
 )
 
 
+_newest: Final = sa.select(sa.func.max(tables.attachments.c.seq)).scalar_subquery()
+_FORGET_OLDEST: Final = sa.delete(tables.attachments).where(tables.attachments.c.seq <= _newest - ATTACHMENTS_KEPT)
+
+
 @dataclass(frozen=True, slots=True)
 class _AppendRows:
     incident: IncidentId
@@ -238,6 +255,7 @@ class Rows:
     """In the order of `_PLAIN`."""
     appends: tuple[_AppendRows, ...]
     attempts: tuple[dict[str, Any], ...]
+    attaches: bool
     size: int
     """About how many kilobytes: what a group is limited by."""
 
@@ -247,8 +265,9 @@ class Rows:
         plain = tuple([row(value) for value in getattr(change, kind)] for kind, _, row in _PLAIN)
         appends = tuple(map(_append_rows, change.appends))
         rows = sum(map(len, plain)) + sum(len(append.events) for append in appends)
-        size = 1 + rows + sum(len(signal.body) for signal in change.signals) // 1024
-        return cls(plain, appends, tuple(map(_attempt, change.attempts)), size)
+        bodies = [signal.body for signal in change.signals] + [each.body for each in change.attachments]
+        size = 1 + rows + sum(map(len, bodies)) // 1024
+        return cls(plain, appends, tuple(map(_attempt, change.attempts)), bool(change.attachments), size)
 
 
 def _append_rows(append: Append) -> _AppendRows:
@@ -291,6 +310,8 @@ def write(connection: sa.Connection, changes: Sequence[Rows]) -> None:
         for attempt in change.attempts:
             if connection.execute(_ATTEMPT, attempt).rowcount:
                 connection.execute(_OUTCOME, attempt)
+    if any(change.attaches for change in changes):
+        connection.execute(_FORGET_OLDEST)
 
 
 def _write_append(connection: sa.Connection, append: _AppendRows) -> None:

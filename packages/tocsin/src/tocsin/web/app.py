@@ -12,7 +12,19 @@ from tocsin.engine.queries import Queries
 from tocsin.engine.serve import Engine
 from tocsin.store.codec import enc_hook
 from tocsin.web import openapi
-from tocsin.web.api import acts, classify, errands, health, incidents, oncall, playbook, signals, silences, tokens
+from tocsin.web.api import (
+    acts,
+    classify,
+    diagnostics,
+    errands,
+    health,
+    incidents,
+    oncall,
+    playbook,
+    signals,
+    silences,
+    tokens,
+)
 from tocsin.web.auth import authorize
 from tocsin.web.callbacks import pagerduty, slack
 from tocsin.web.callbacks.doors import Replies, Secrets
@@ -70,7 +82,7 @@ def _routes() -> list[ControllerRouterHandler]:
             route_handlers=[pagerduty.webhook, slack.interactivity, slack.command, slack.events],
             request_max_body_size=CALLBACK_MAX,
         ),
-        Router("/api/v1", route_handlers=[signals.show, oncall.oncall, classify.classify]),
+        Router("/api/v1", route_handlers=[signals.show, diagnostics.attachment, oncall.oncall, classify.classify]),
         Router(
             "/api/v1/incidents",
             route_handlers=[
@@ -80,6 +92,7 @@ def _routes() -> list[ControllerRouterHandler]:
                 incidents.timeline,
                 incidents.deadlines,
                 incidents.ledger,
+                diagnostics.diagnostics,
                 *acts.handlers(),
             ],
         ),

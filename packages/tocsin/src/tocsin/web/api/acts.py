@@ -6,16 +6,17 @@ sent twice does no harm.
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from msgspec import Meta
 
 from tocsin.core import commands as c
 from tocsin.core.events import Actor, AnyEvent
-from tocsin.core.ids import AudienceId, ComponentId, IncidentId, PersonId, RoleName, Severity
+from tocsin.core.ids import AudienceId, ComponentId, DiagnosticId, IncidentId, PersonId, RoleName, Severity
 from tocsin.core.limits import EVENTS_PER_PAGE
 from tocsin.core.stages import Stage
 from tocsin.engine.queries import Line, View
@@ -160,6 +161,16 @@ class MitigationBody(ActBody, frozen=True, kw_only=True):
         return c.RecordMitigation(by=by, what=self.what)
 
 
+class DiagnoseBody(ActBody, frozen=True, kw_only=True):
+    """Gather anew what the diagnostics say (M2): all, or those named."""
+
+    only: Annotated[tuple[Name, ...], Meta(max_length=50)] = ()
+
+    def command(self, by: Actor) -> c.AnyCommand:
+        """Answer the command that this asks for."""
+        return c.Diagnose(by=by, only=tuple(map(DiagnosticId, self.only)))
+
+
 class FlagBody(ActBody, frozen=True, kw_only=True):
     """Say that something holds which the playbook escalates for (E1)."""
 
@@ -245,6 +256,7 @@ ACTS: Final[Mapping[str, tuple[type[ActBody], Role]]] = {
     "component": (ComponentBody, Role.RESPONDER),
     "update": (UpdateBody, Role.RESPONDER),
     "mitigation": (MitigationBody, Role.RESPONDER),
+    "diagnose": (DiagnoseBody, Role.RESPONDER),
     "flag": (FlagBody, Role.RESPONDER),
     "escalate": (EscalateBody, Role.RESPONDER),
     "milestone": (MilestoneBody, Role.RESPONDER),

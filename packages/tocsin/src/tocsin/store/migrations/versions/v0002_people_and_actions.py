@@ -4,6 +4,7 @@ Frozen once released: it says what the schema was, whatever `store.tables` says 
 """
 
 import json
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +12,8 @@ from whenever import Instant
 
 revision = "0002"
 down_revision = "0001"
+
+SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
@@ -20,6 +23,8 @@ def upgrade() -> None:
     _imports()
     _adoptions()
     _pages()
+    _gatherings()
+    _attachments()
 
 
 def _seq() -> "sa.Column[int]":
@@ -102,3 +107,29 @@ def _kinds_of_timelines() -> None:
     is_open = sa.text("resolved_at IS NULL")
     columns = ["seq", "next_due_at", "resolved_at", "kind"]
     op.create_index("incidents_open", "incidents", columns, sqlite_where=is_open, postgresql_where=is_open)
+
+
+def _partial(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
+def _gatherings() -> None:
+    op.create_table(
+        "gatherings",
+        _seq(),
+        sa.Column("id", sa.Text, nullable=False, unique=True),
+        sa.Column("rank", sa.Integer, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+    )
+    op.create_index("gatherings_owed", "gatherings", ["rank", "seq", "state"], **_partial("state = 'owed'"))
+
+
+def _attachments() -> None:
+    op.create_table(
+        "attachments",
+        _seq(),
+        sa.Column("digest", sa.Text, nullable=False, unique=True),
+        sa.Column("kept_at", sa.BigInteger, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+    )
