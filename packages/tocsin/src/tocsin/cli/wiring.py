@@ -243,7 +243,7 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
         errands=Errands(store, handler, numbers, Packets(store, handler)),
         telemetry=telemetry,
     )
-    return Tocsin(settings, engine, channels, http, links, targets(settings, playbooks))
+    return Tocsin(settings, engine, channels, http, links, targets(settings, playbooks, clock))
 
 
 def _http() -> "httpx.AsyncClient":
