@@ -16,6 +16,7 @@ from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
 from tocsin.engine.intake import Intake
 from tocsin.engine.playbooks import Playbooks
+from tocsin.engine.pulse import Pulse
 from tocsin.engine.reconciler import Reconciler
 from tocsin.engine.telemetry import Telemetry
 from tocsin.engine.watcher import Watcher
@@ -66,6 +67,7 @@ class Engine:
         self.errands = errands
         intake.reporters.append(errands)
         self.telemetry = telemetry
+        self.pulse = Pulse(store, telemetry)
         self._bells: dict[str, asyncio.Event] = {}
         self._stopping = asyncio.Event()
 
@@ -125,6 +127,9 @@ class Engine:
             for name, step in steps.items():
                 bell = self._bells[name] = asyncio.Event()
                 loops.create_task(self._loop(name, step, bell))
+                self.pulse.stepped(name, self.clock.now())
+            bell = self._bells["pulse"] = asyncio.Event()
+            loops.create_task(self._loop("pulse", self.pulse.step, bell))
         await self.dispatcher.settle()
 
     async def _loop(self, name: str, step: Step, bell: asyncio.Event) -> None:
@@ -133,6 +138,7 @@ class Engine:
             now = self.clock.now()
             try:
                 next_at = await step(now)
+                self.pulse.stepped(name, self.clock.now())
                 if next_at is not None and next_at <= now:
                     await self._give_way(now)
             except StoreUnavailable as fault:
