@@ -41,6 +41,7 @@ PROMISED = (
     ),
     *("playbook check", "playbook schema", "playbook rules", "playbook show"),
     *("handoff list", "handoff show", "handoff tick", "handoff accept", "handoff note", "ledger", "test-page"),
+    *("watchdog run", "watchdog answer", "watchdog status"),
     *("token create", "token revoke", "token list", "silence add", "silence list", "silence end", "db upgrade"),
 )
 
