@@ -73,10 +73,12 @@ class ScriptedService:
         self.figure = Figure(None, "no series")
         self.health = Figure(1.0)
         self.asked: list[str] = []
+        self.answers: dict[str, Figure] = {}
+        """By query, where it is not the one figure."""
 
-    async def ask(self, query: str) -> Figure:
+    async def ask(self, query: str, source: str = "", at: Instant | None = None) -> Figure:
         self.asked.append(query)
-        return self.figure
+        return self.answers.get(query, self.figure)
 
     async def probe(self, url: str) -> Figure:
         return self.health

@@ -23,6 +23,7 @@ CONTRACT = {
         "/api/v1/incidents/{incident}/timeline",
         "/api/v1/incidents/{incident}/deadlines",
         "/api/v1/incidents/{incident}/ledger",
+        "/api/v1/incidents/{incident}/watch",
         "/api/v1/oncall",
         "/api/v1/unaccounted",
         "/api/v1/handoffs",
@@ -138,7 +139,7 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
     token = await town.post("/api/v1/tokens", {"name": "x", "role": "viewer"})
     await town.take_in()
     await town.engine.errands.step(town.clock.now())
-    reads = ["", "/timeline", "/deadlines", "/ledger"]
+    reads = ["", "/timeline", "/deadlines", "/ledger", "/watch"]
     return [
         ("GET", "/health", None),
         ("GET", "/api/v1/playbook", None),

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 def calls_out(settings: Settings) -> bool:
     """Tell whether anything that is set up speaks HTTP to the outside."""
     slack = settings.slack_token or settings.slack_signing_secret
-    asked = (settings.prometheus_url, slack, settings.webhook_allow, _pagerduty_asked(settings))
+    asked = (
+        settings.prometheus_url,
+        settings.prometheus_sources,
+        slack,
+        settings.webhook_allow,
+        _pagerduty_asked(settings),
+    )
     return any(asked)
 
 

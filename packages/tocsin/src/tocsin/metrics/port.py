@@ -3,6 +3,7 @@
 from typing import Protocol
 
 import msgspec
+from whenever import Instant
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -15,8 +16,8 @@ class Figure(msgspec.Struct, frozen=True):
 class Measurements(Protocol):
     """Something that can be asked how the watched system is doing."""
 
-    async def ask(self, query: str) -> Figure:
-        """Answer one number now."""
+    async def ask(self, query: str, source: str = "", at: Instant | None = None) -> Figure:
+        """Answer one number, now or as it was; ``source`` names which of several is asked."""
         ...
 
     async def probe(self, url: str) -> Figure:

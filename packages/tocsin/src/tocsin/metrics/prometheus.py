@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import httpx
 import msgspec
+from whenever import Instant
 
 from tocsin.core.outbound import AllowList
 from tocsin.metrics.port import Figure
@@ -35,9 +36,13 @@ class PrometheusMeasurements:
         self._timeout_s = timeout_s
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def ask(self, query: str) -> Figure:
-        """Answer the one number that a query gives now."""
+    async def ask(self, query: str, source: str = "", at: Instant | None = None) -> Figure:
+        """Answer the one number that a query gives now, or gave then."""
+        if source:
+            return Figure(None, f'there is no source "{source}" here; name it in TOCSIN_PROMETHEUS_SOURCES')
         form = {"query": query, "timeout": f"{self._timeout_s:g}s"}
+        if at is not None:
+            form["time"] = f"{at.timestamp()}"
         try:
             async with self._turns, asyncio.timeout(self._timeout_s):
                 status, body = await self._exchange("POST", self._url, form)

@@ -20,6 +20,7 @@ def upgrade() -> None:
     _imports()
     _adoptions()
     _pages()
+    _watch()
 
 
 def _seq() -> "sa.Column[int]":
@@ -87,6 +88,11 @@ def _pages() -> None:
         if event.get("type") == "person_paged":
             page = {"incident": row.incident, "number": row.number, "person": event["person"]}
             op.bulk_insert(table, [{**page, "at": _nanoseconds(event["at"])}])
+
+
+def _watch() -> None:
+    """Let alerts be found by when they began: while recovery is proven, those of other components are looked at."""
+    op.create_index("alerts_started", "alerts", ["started_at", "fingerprint"])
 
 
 def _nanoseconds(text: str) -> int:
