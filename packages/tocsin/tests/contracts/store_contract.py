@@ -261,6 +261,20 @@ class AlertContract:
         assert [alert.name for alert in await store.alerts_of(INC_1)] == ["equal", "new", "old", "gone"]
         assert [alert.name for alert in await store.alerts_of(INC_1, limit=2)] == ["equal", "new"]
 
+    async def test_alerts_are_found_by_when_they_began_whatever_incident_they_belong_to(self, store: Store) -> None:
+        alerts = (
+            an_alert("before", started_at=after(1)),
+            an_alert("at once", started_at=after(2)),
+            an_alert("elsewhere", started_at=after(3), incident=INC_2),
+            an_alert("over", started_at=after(4), status="resolved"),
+            an_alert("silenced", started_at=after(4), incident=None, disposition=Disposition.SILENCED),
+        )
+        await store.commit(Change(alerts=alerts))
+        found = await store.alerts_since(after(2), 10)
+        assert [alert.name for alert in found] == ["at once", "elsewhere", "over", "silenced"]
+        assert [alert.name for alert in await store.alerts_since(after(2), 2)] == ["at once", "elsewhere"]
+        assert await store.alerts_since(after(5), 10) == ()
+
     async def test_an_alert_that_moves_to_another_incident_leaves_the_first(self, store: Store) -> None:
         await store.commit(Change(alerts=(an_alert("a"), an_alert("b"))))
         await store.commit(Change(alerts=(an_alert("a", incident=INC_2), an_alert("b", incident=None))))
@@ -606,6 +620,7 @@ async def everything(store: Store) -> list[object]:
         [await store.ledger(incident_id(n)) for n in numbers],
         [await store.obligation(each.intent.id) for n in numbers for each in await store.ledger(incident_id(n))],
         [await store.alerts_of(incident_id(n)) for n in numbers],
+        [await store.alerts_since(after(minute), 3) for minute in (0, 5, 10)],
         [await store.latest_of_group(["a", "b", "agent-booster"]), await store.last_number()],
         [await store.due(after(minute), 3) for minute in (0, 5, 10, 100)],
         [await store.next_due_at(), await store.next_recheck_at(), await store.next_delivery_at()],

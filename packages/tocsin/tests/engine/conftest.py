@@ -74,12 +74,14 @@ class ScriptedService:
         self.health = Figure(1.0)
         self.asked: list[str] = []
         self.histories: dict[str, History] = {}
+        self.answers: dict[str, Figure] = {}
+        """By query, where it is not the one figure."""
 
-    async def ask(self, query: str) -> Figure:
+    async def ask(self, query: str, source: str = "", at: Instant | None = None) -> Figure:
         self.asked.append(query)
-        return self.figure
+        return self.answers.get(query, self.figure)
 
-    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta) -> History:
+    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta, source: str = "") -> History:
         self.asked.append(query)
         return self.histories.get(query, History(why="no series"))
 

@@ -25,6 +25,7 @@ CONTRACT = {
         "/api/v1/incidents/{incident}/ledger",
         "/api/v1/incidents/{incident}/diagnostics",
         "/api/v1/attachments/{digest}",
+        "/api/v1/incidents/{incident}/watch",
         "/api/v1/oncall",
         "/api/v1/unaccounted",
         "/api/v1/handoffs",
@@ -142,7 +143,7 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
     token = await town.post("/api/v1/tokens", {"name": "x", "role": "viewer"})
     await town.take_in()
     await town.engine.errands.step(town.clock.now())
-    reads = ["", "/timeline", "/deadlines", "/ledger", "/diagnostics"]
+    reads = ["", "/timeline", "/deadlines", "/ledger", "/watch", "/diagnostics"]
     return [
         ("GET", "/health", None),
         ("GET", "/api/v1/playbook", None),

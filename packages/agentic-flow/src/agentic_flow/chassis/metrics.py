@@ -6,9 +6,12 @@ every time. The supervisor lists the replicas' own addresses at `/targets`.
 
 from __future__ import annotations
 
+import logging
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
+    Counter,
     Gauge,
     ProcessCollector,
     disable_created_metrics,
@@ -17,6 +20,8 @@ from prometheus_client import (
 from starlette.responses import Response
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
+
+_LEVELS = {"warning": logging.WARNING, "error": logging.ERROR}
 
 
 class Metrics:
@@ -31,6 +36,11 @@ class Metrics:
             "p0_fault_active", "Whether a drill's fault is active.", ["component", "fault"], registry=self.registry
         )
 
+        self.log = _LogCounter(
+            Counter("p0_log_messages", "Entries logged, by level.", ["component", "level"], registry=self.registry),
+            component,
+        )
+
     def release(self, version: str) -> None:
         """Show the release in use."""
         self._build.clear()
@@ -43,3 +53,15 @@ class Metrics:
     def exposition(self) -> Response:
         """Give all metrics in Prometheus' text format."""
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class _LogCounter(logging.Handler):
+    """Counts what is logged as a warning or worse. A level that nothing was logged at yet stands at 0."""
+
+    def __init__(self, counter: Counter, component: str) -> None:
+        super().__init__(logging.WARNING)
+        self._warnings, self._errors = (counter.labels(component, level) for level in _LEVELS)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count one entry."""
+        (self._errors if record.levelno >= _LEVELS["error"] else self._warnings).inc()

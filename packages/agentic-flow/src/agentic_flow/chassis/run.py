@@ -49,6 +49,7 @@ class Listening:
 def run(component: Component, listening: Listening, access: Access) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger().addHandler(component.metrics.log)
     config = uvicorn.Config(
         make_app(component, access),
         log_config=None,

@@ -46,10 +46,13 @@ class Banner:
             remedy = _HOW.get(name, f"one of {', '.join(['console', *_HOW])}, in playbook.yaml")
             yield f"  !! missing  {name}: the playbook uses it; set {remedy}"
         yield f"  rooms       {_rooms(rules)}"
-        if settings.prometheus_url:
-            yield f"  objectives  asked of {settings.prometheus_url}"
+        sources = [settings.prometheus_url, *(f"{key}: {url}" for key, url in settings.prometheus_sources.items())]
+        if any(sources):
+            yield f"  objectives  asked of {', '.join(each for each in sources if each)}"
         else:
             yield "  objectives  not measured: set TOCSIN_PROMETHEUS_URL, or nothing can be verified"
+        for source in self._unknown_sources():
+            yield f"  !! missing  source {source}: the playbook asks it; name it in TOCSIN_PROMETHEUS_SOURCES"
         if not _is_local(settings.host):
             yield f"  listens on  {settings.host}:{settings.port}, without TLS: put a proxy in front of it"
         for stranger in strangers():
@@ -59,6 +62,13 @@ class Banner:
         """Answer the channels that the playbook speaks of and nothing carries."""
         asked = {ChannelName(part) for name in self._rules.channels() for part in name.split(JOINS)}
         return asked - set(self._tocsin.channels)
+
+    def _unknown_sources(self) -> Iterator[str]:
+        """Answer the sources that the playbook asks and nothing is configured for."""
+        parts = self._rules.components.values()
+        logs = {part.errors.source for part in parts if part.errors}
+        asked = {one.source for part in parts for one in part.objectives} | logs
+        yield from sorted(asked - {"", *self._tocsin.settings.prometheus_sources})
 
     def _first(self, token: str | None) -> Iterator[str]:
         url = self._tocsin.settings.url

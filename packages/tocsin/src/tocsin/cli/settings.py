@@ -45,6 +45,8 @@ class Settings(ProviderSettings, frozen=True, kw_only=True):
     """Divides every duration of the playbook: for demonstrations and drills."""
     prometheus_url: str = ""
     """Where objectives are asked for. Empty: nothing is measured, so nothing can be verified."""
+    prometheus_sources: dict[str, str] = msgspec.field(default_factory=dict)
+    """Further ones by name, for components and objectives that name a source."""
     slack_token: str = ""
     slack_base_url: str = "https://slack.com/api"
     smtp_host: str = ""
@@ -204,6 +206,7 @@ def _parts(value: str, kind: Any, called: str) -> object:
 
 
 _REMEDIES: Final = {
+    "prometheus_sources": "Give names and URLs: eu=http://prometheus.eu:9090 us=http://prometheus.us:9090.",
     "port": "Give a free port from 1 to 65535, such as 8700.",
     "playbook_speed": "Give a number above 0: 1 is as the playbook says, 60 makes a minute a second.",
     "smtp_port": "Give the relay's port: 587 for starttls, 465 for tls.",
@@ -223,6 +226,11 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, name)
         if value and not value.startswith(("http://", "https://")):
             raise SettingsError(f'{PREFIX}{name.upper()}: "{value}" is no URL. Write it with http:// or https://.')
+    for source, value in settings.prometheus_sources.items():
+        if not value.startswith(("http://", "https://")):
+            raise SettingsError(
+                f'{PREFIX}PROMETHEUS_SOURCES: "{value}" of "{source}" is no URL. Write it with http:// or https://.'
+            )
     if settings.smtp_host and not settings.smtp_from:
         raise SettingsError(
             "TOCSIN_SMTP_FROM is missing: mails need a sender. Give an address such as tocsin@example.org."

@@ -184,6 +184,8 @@ def _head(screen: Screen, view: dict[str, Any]) -> None:
     rows.append(("alerts", f"{view['firing']} firing"))
     if view["unproven"]:
         rows.append(("unproven", view["unproven"]))
+    if view["window_began_at"] and view["resolved_at"] is None:
+        rows.append(("holds since", f"{clock_time(view['window_began_at'])} UTC"))
     screen.table(("", ""), rows, indent=2)
 
 

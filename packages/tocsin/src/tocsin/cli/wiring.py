@@ -57,7 +57,7 @@ from tocsin.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     import httpx
 
-    from tocsin.metrics.prometheus import PrometheusMeasurements
+    from tocsin.metrics.sources import Sources
 
 
 _SECRET_BYTES: Final = 32
@@ -147,33 +147,37 @@ def _kept_secret(path: Path) -> bytes:
 
 
 class Measured:
-    """The measurements of a Prometheus, and of those health endpoints that the playbook in force names."""
+    """The measurements of one Prometheus or several, and of the health endpoints that the playbook in force names."""
 
-    def __init__(self, http: "httpx.AsyncClient", url: str, playbooks: Playbooks) -> None:
+    def __init__(self, http: "httpx.AsyncClient", url: str, named: Mapping[str, str], playbooks: Playbooks) -> None:
         self._http = http
         self._url = url
+        self._named = named
         self._playbooks = playbooks
         self._made_for: Rulebook | None = None
 
     @property
-    def _inner(self) -> "PrometheusMeasurements":
+    def _inner(self) -> "Sources":
         """Made anew after a reload: which addresses may be probed is decided when it is made."""
         from tocsin.metrics.prometheus import PrometheusMeasurements  # noqa: PLC0415 - as the module says.
+        from tocsin.metrics.sources import Sources  # noqa: PLC0415
 
         rules = self._playbooks.current
         if self._made_for is not rules:
             probes = [component.health_url for component in rules.components.values() if component.health_url]
-            self._made = PrometheusMeasurements(self._http, self._url, probes)
+            named = {name: PrometheusMeasurements(self._http, url, probes) for name, url in self._named.items()}
+            unnamed = PrometheusMeasurements(self._http, self._url, probes) if self._url else None
+            self._made = Sources(unnamed, named)
             self._made_for = rules
         return self._made
 
-    async def ask(self, query: str) -> Figure:
-        """Answer one number now."""
-        return await self._inner.ask(query)
+    async def ask(self, query: str, source: str = "", at: Instant | None = None) -> Figure:
+        """Answer one number, now or as it was."""
+        return await self._inner.ask(query, source, at)
 
-    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta) -> History:
+    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta, source: str = "") -> History:
         """Answer how it went between two instants."""
-        return await self._inner.history(query, since, until, every)
+        return await self._inner.history(query, since, until, every, source)
 
     async def probe(self, url: str) -> Figure:
         """Answer how a health endpoint is."""
@@ -235,7 +239,7 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
     grouping = Grouping(store, handler, numbers)
     decoders: dict[str, Decoder] = {"alertmanager": AlertmanagerDecoder(), "report": ReportDecoder(chance.signal_id)}
     reached = targets(settings, playbooks, clock)
-    measured = Measured(http, settings.prometheus_url, playbooks) if http and settings.prometheus_url else None
+    measured = _measured(settings, http, playbooks)
     engine = Engine(
         store=store,
         clock=clock,
@@ -262,6 +266,12 @@ def _deadman(settings: Settings, http: "httpx.AsyncClient") -> Ping:
     from tocsin.channels.deadman import DeadmanPing  # noqa: PLC0415 - as the module says.
 
     return DeadmanPing(http, settings.deadman_url, settings.deadman_method)
+
+
+def _measured(settings: Settings, http: "httpx.AsyncClient | None", playbooks: Playbooks) -> Measured | None:
+    if http is None or not (settings.prometheus_url or settings.prometheus_sources):
+        return None
+    return Measured(http, settings.prometheus_url, settings.prometheus_sources, playbooks)
 
 
 def _http() -> "httpx.AsyncClient":

@@ -24,6 +24,7 @@ def calls_out(settings: Settings) -> bool:
     slack = settings.slack_token or settings.slack_signing_secret
     asked = (
         settings.prometheus_url,
+        settings.prometheus_sources,
         slack,
         settings.webhook_allow,
         settings.deadman_url,

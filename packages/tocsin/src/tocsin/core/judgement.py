@@ -192,6 +192,8 @@ def _found(command: RecordMeasurement, incident: Incident, given: Situation) -> 
     found = verdict(command.samples)
     if found == "held" and _alerts_speak_against(incident, given):
         return "breached", f"{incident.firing} of its alerts still fire"
+    if found == "held" and _fired_meanwhile(incident, given):
+        return found, "an alert came and went since the last measurement, so it counts from now"
     return found, ", ".join(one.title for one in failing(command.samples))
 
 
@@ -202,11 +204,20 @@ def _alerts_speak_against(incident: Incident, given: Situation) -> bool:
     return incident.firing > 0 and not only_warnings
 
 
+def _fired_meanwhile(incident: Incident, given: Situation) -> bool:
+    """Tell whether alerts began since the last measurement, though they may be over: a blip is a breach, too (V2)."""
+    last, measured_at = incident.last_began, incident.measured_at
+    if last is None or measured_at is None or last.at <= measured_at or incident.window_began_at is None:
+        return False
+    return last.worst != given.rules.severities[-1].id
+
+
 def _window(incident: Incident, found: Verdict, given: Situation) -> Instant | None:
     """Answer since when the objectives hold. A breach, missing data or a gap starts the window again (V2)."""
     if found != "held":
         return None
     unbroken = incident.measured_at is not None and given.now - incident.measured_at <= given.rules.watch.gap_max
+    unbroken = unbroken and not _fired_meanwhile(incident, given)
     return incident.window_began_at if unbroken and incident.window_began_at else given.now
 
 

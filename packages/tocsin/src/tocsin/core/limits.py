@@ -150,6 +150,12 @@ SILENCED_RECHECK_EVERY: Final = TimeDelta(seconds=60)
 INCIDENTS_WATCHED: Final = 1_000
 """Open incidents, newest first, that are told what was measured. More open ones than this are one storm."""
 
+RELATED_ALERTS_LOOKED_AT: Final = 500
+"""Alerts that began while an incident's objectives held, the first of them. More than that is a spike by any count."""
+
+HEALTHY_HOURS_REMEMBERED: Final = 2_000
+"""Error logs whose figure from before an incident is kept in memory; another is asked for again."""
+
 SILENCE_MAX: Final = TimeDelta(hours=24 * 90)
 """How long a silence or a maintenance window may last. What is to be quiet for longer should be mended or removed."""
 

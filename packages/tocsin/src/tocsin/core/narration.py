@@ -147,7 +147,8 @@ def _missed(event: e.DeadlineMissed, _: _Names) -> str:
 def _measured(event: e.ObjectivesMeasured, _: _Names) -> str:
     if event.verdict == "held":
         since = f" since {event.window_began_at.format_iso()[11:19]} UTC" if event.window_began_at else ""
-        return f"All {len(event.samples)} objectives hold{since}"
+        but = f"; {event.because}" if event.because else ""
+        return f"All {len(event.samples)} objectives hold{since}{but}"
     what = "Objectives not met" if event.verdict == "breached" else "Objectives not measured"
     return f"{what}: {event.because}"
 

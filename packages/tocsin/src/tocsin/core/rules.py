@@ -29,7 +29,7 @@ from tocsin.core.ids import (
 )
 from tocsin.core.kinds import HandoffPolicy, TestPagePolicy
 from tocsin.core.marks import RESOLVED, MarkName
-from tocsin.core.policies import ReliefPolicy
+from tocsin.core.policies import ReliefPolicy, WatchPolicy
 from tocsin.core.targets import ComponentOwner as ComponentOwner
 from tocsin.core.targets import EmergencyContact as EmergencyContact
 from tocsin.core.targets import Everybody as Everybody
@@ -254,6 +254,16 @@ class Objective(msgspec.Struct, frozen=True):
     unit: str = ""
     """Of the indicator as queried, as UCUM writes it: ``s``, ``1`` (a share), ``{op}/s``."""
     clause: str = ""
+    source: str = ""
+    """Which of the configured sources is asked; empty: the one that has no name."""
+
+
+class ErrorLog(msgspec.Struct, frozen=True):
+    """How a component's error log is measured, in entries a second: now, and over a healthy hour (V2)."""
+
+    query: str
+    usual: str
+    source: str = ""
 
 
 class Component(msgspec.Struct, frozen=True):
@@ -268,10 +278,13 @@ class Component(msgspec.Struct, frozen=True):
     dashboard_url: str = ""
     objectives: tuple[Objective, ...] = ()
     clause: str = ""
+    source: str = ""
+    """Which of several Prometheus knows it; empty: the one without a name."""
     release_query: str = ""
     """PromQL whose series name the release in use …"""
     release_label: str = "version"
     """… in this label."""
+    errors: ErrorLog | None = None
 
 
 class Threshold(msgspec.Struct, frozen=True):
@@ -323,16 +336,6 @@ class Classification(msgspec.Struct, frozen=True):
     """For what no row speaks of. Rather one page too many than none."""
     gap: Severity
     """For a signal that stopped coming (C4: a monitoring gap)."""
-
-
-class WatchPolicy(msgspec.Struct, frozen=True):
-    """How recovery is proven (V1, V2)."""
-
-    holds_for: TimeDelta
-    asks_every: TimeDelta
-    gap_max: TimeDelta
-    """A longer silence between two measurements starts the window again."""
-    clause: str = "V2"
 
 
 class MitigationPolicy(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from tocsin.core.events import AnyEvent, Sample
 from tocsin.core.incident import Incident
 from tocsin.core.limits import SUMMARY_LINES_SAID
 from tocsin.core.narration import narrate, person_name, quantity
+from tocsin.core.watching import is_check
 
 _SIGNS: Final[Mapping[type, str]] = {
     e.Acknowledged: "🙋",
@@ -103,4 +104,6 @@ def _figure(sample: Sample, names: list[str]) -> str:
         return f"{title}: no data ({sample.why})"
     if not sample.unit and sample.holds == "==":
         return f"{title}: {'yes' if sample.value == sample.bound else f'NO ({sample.why})'}"
-    return f"{title}: {quantity(sample.value, sample.unit)} (SLO: {sample.holds} {quantity(sample.bound, sample.unit)})"
+    bound = "limit" if is_check(sample) else "SLO"
+    limit = quantity(sample.bound, sample.unit)
+    return f"{title}: {quantity(sample.value, sample.unit)} ({bound}: {sample.holds} {limit})"

@@ -65,7 +65,8 @@ async def _figure(
     baseline = policy.baseline
     since = detected_at - baseline.looks_back - baseline.margin - baseline.lasts
     figure, history = await asyncio.gather(
-        measurements.ask(objective.query), measurements.history(objective.query, since, detected_at, _step(policy))
+        measurements.ask(objective.query, objective.source),
+        measurements.history(objective.query, since, detected_at, _step(policy), objective.source),
     )
     now = sample(part.id, objective, figure.value, figure.why)
     points = history.series[0].points if len(history.series) == 1 else ()
@@ -77,8 +78,8 @@ async def _releases(
 ) -> Releases:
     since = until - policy.baseline.lasts
     before, current = await asyncio.gather(
-        measurements.history(part.release_query, since, until, _step(policy)),
-        measurements.history(part.release_query, now, now, _step(policy)),
+        measurements.history(part.release_query, since, until, _step(policy), part.source),
+        measurements.history(part.release_query, now, now, _step(policy), part.source),
     )
     label = part.release_label
     return Releases(part.id, _named(before.series, label), _named(current.series, label))

@@ -25,13 +25,15 @@ from tocsin.core.ids import (
 from tocsin.core.incident import Incident
 from tocsin.core.judgement import commander, unproven
 from tocsin.core.kinds import Kind
-from tocsin.core.narration import clause_of, narrate
+from tocsin.core.narration import clause_of, figure, narrate
+from tocsin.core.objectives import holds
 from tocsin.core.oncall import duty
 from tocsin.core.pointers import bridge
 from tocsin.core.room import Room
 from tocsin.core.rules import RuleKind, first
 from tocsin.core.scorecard import Promise, promises
 from tocsin.core.stages import Stage
+from tocsin.core.watching import Progress, progress
 from tocsin.engine.handler import Handler
 from tocsin.engine.ledger import Ledger, obligations
 from tocsin.store.port import Headline, Store
@@ -107,6 +109,26 @@ class View(msgspec.Struct, frozen=True):
     """How many events it has: its version."""
 
 
+class Measured(msgspec.Struct, frozen=True):
+    """One figure of the watch."""
+
+    title: str
+    component: ComponentId
+    holds: bool
+    said: str
+    """The figure beside its bound, in the unit a person thinks in."""
+    sample: Sample
+
+
+class Watch(msgspec.Struct, frozen=True):
+    """How far the proof of recovery has come, and by which figures (V1, V2)."""
+
+    incident: IncidentId
+    progress: Progress
+    figures: tuple[Measured, ...]
+    """As they were measured last."""
+
+
 class OnCall(msgspec.Struct, frozen=True):
     """Who is on call in one rotation at an instant."""
 
@@ -150,6 +172,15 @@ class Queries:
         due = await self.due(incident_id, now)
         missing = unproven(incident, given)
         return _view(incident, due or (), missing, commander(incident, given), bridge(incident, given.rules))
+
+    async def watch(self, incident_id: IncidentId, now: Instant) -> Watch | None:
+        """Answer how far the proof of recovery has come."""
+        incident = await self._handler.load(incident_id)
+        if incident is None:
+            return None
+        given = await self._handler.playbooks.situation(incident, now)
+        figures = tuple(Measured(one.title, one.component, holds(one), figure(one), one) for one in incident.samples)
+        return Watch(incident.id, progress(incident, given), figures)
 
     async def due(self, incident_id: IncidentId, now: Instant) -> tuple[Due, ...] | None:
         """Answer what is owed in an incident, soonest first."""

@@ -31,11 +31,11 @@ class History(msgspec.Struct, frozen=True):
 class Measurements(Protocol):
     """Something that can be asked how the watched system is doing."""
 
-    async def ask(self, query: str) -> Figure:
-        """Answer one number now."""
+    async def ask(self, query: str, source: str = "", at: Instant | None = None) -> Figure:
+        """Answer one number, now or as it was; ``source`` names which of several is asked."""
         ...
 
-    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta) -> History:
+    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta, source: str = "") -> History:
         """Answer how it went between two instants."""
         ...
 

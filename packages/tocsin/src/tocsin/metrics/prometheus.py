@@ -16,6 +16,8 @@ from tocsin.core.limits import HISTORY_POINTS_MAX
 from tocsin.core.outbound import AllowList
 from tocsin.metrics.port import Figure, History, Series
 
+_NO_SOURCE: Final = 'there is no source "{}" here; name it in TOCSIN_PROMETHEUS_SOURCES'
+
 ANSWER_MAX: Final = 1024 * 1024
 """Bytes of an answer. One sample takes a few hundred; a query that selects a thousand series was not meant."""
 
@@ -41,13 +43,20 @@ class PrometheusMeasurements:
         self._timeout_s = timeout_s
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def ask(self, query: str) -> Figure:
-        """Answer the one number that a query gives now."""
-        answer = await self._asked(self._url, {"query": query})
+    async def ask(self, query: str, source: str = "", at: Instant | None = None) -> Figure:
+        """Answer the one number that a query gives now, or gave then."""
+        if source:
+            return Figure(None, _NO_SOURCE.format(source))
+        form = {"query": query}
+        if at is not None:
+            form["time"] = f"{at.timestamp()}"
+        answer = await self._asked(self._url, form)
         return Figure(None, answer) if isinstance(answer, str) else _figure(*answer)
 
-    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta) -> History:
+    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta, source: str = "") -> History:
         """Answer how a query went between two instants, at no more points than are asked for at once."""
+        if source:
+            return History(why=_NO_SOURCE.format(source))
         step_s = max(every.total("seconds"), (until - since).total("seconds") / HISTORY_POINTS_MAX, 0.001)
         form = {
             "query": query,

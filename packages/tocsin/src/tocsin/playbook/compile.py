@@ -10,7 +10,7 @@ from tocsin.core.audience import Audience, RoomPolicy
 from tocsin.core.contact import NotificationRule, QuietHours
 from tocsin.core.diagnostics import BaselinePolicy, DiagnosticsPolicy
 from tocsin.core.ids import AudienceId, ChannelName, ComponentId, PersonId, RoleName, RotationId, Severity
-from tocsin.core.policies import ReliefPolicy
+from tocsin.core.policies import ErrorSpike, ReliefPolicy, WatchPolicy
 from tocsin.core.rules import (
     Classification,
     Component,
@@ -27,17 +27,16 @@ from tocsin.core.rules import (
     Rulebook,
     SeverityDefinition,
     Target,
-    WatchPolicy,
 )
 from tocsin.playbook import rota
 from tocsin.playbook.acting import actions, failure_modes
 from tocsin.playbook.calendars import calendar
 from tocsin.playbook.document import Playbook
 from tocsin.playbook.errand_rows import errand_rows, handoff_policy, monthly_policy
-from tocsin.playbook.indicators import objectives, thresholds
+from tocsin.playbook.indicators import error_log, objectives, thresholds
 from tocsin.playbook.measured import ComponentDoc, ReportDoc
 from tocsin.playbook.rows import SLACK, has_rooms, rows
-from tocsin.playbook.sections import DiagnosticsDoc, MethodDoc, NotifyDoc, SeverityDoc
+from tocsin.playbook.sections import DiagnosticsDoc, ErrorsDoc, MethodDoc, NotifyDoc, SeverityDoc, WatchDoc
 
 _ASKS_EVERY_MIN = TimeDelta(seconds=1)
 """However fast a demonstration runs, the objectives are not asked more often: Prometheus has no newer figures."""
@@ -67,7 +66,9 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         ladder={Severity(severity.id): _ladder(playbook, severity) for severity in playbook.severities},
         roles={Severity(severity.id): _roles(severity) for severity in playbook.severities},
         commanders=tuple(RoleName(role) for role in about.commanders),
-        components={ComponentId(doc.id): _component(doc, speed) for doc in playbook.components.values()},
+        components={
+            ComponentId(doc.id): _component(doc, about.watch.errors, speed) for doc in playbook.components.values()
+        },
         classification=_classification(playbook, speed),
         people=_people(playbook, speed),
         rotations={RotationId(key): rota.rotation(key, doc) for key, doc in playbook.rotations.items()},
@@ -77,7 +78,7 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         flags=escalation.flags,
         milestones=playbook.plan.milestones,
         calendar=calendar(about.calendar),
-        watch=WatchPolicy(about.watch.holds_for, about.watch.asks_every, about.watch.gap_max, about.watch.clause),
+        watch=_watch(about.watch),
         grouping=GroupPolicy(about.grouping.by, about.grouping.reopens_within),
         flapping=FlapPolicy(about.flapping.changes, about.flapping.within, about.flapping.quiet_for),
         heartbeats=_heartbeats(playbook),
@@ -98,6 +99,12 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         test_pages=monthly_policy(playbook),
     )
     return book if speed == 1.0 else _hastened(book, speed)
+
+
+def _watch(doc: WatchDoc) -> WatchPolicy:
+    spike = doc.errors
+    errors = ErrorSpike(spike.times, spike.least, spike.ends_before) if spike else None
+    return WatchPolicy(doc.holds_for, doc.asks_every, doc.gap_max, doc.clause, doc.related_alerts, errors)
 
 
 def _rooms(playbook: Playbook) -> RoomPolicy | None:
@@ -144,7 +151,7 @@ def _roles(severity: SeverityDoc) -> dict[RoleName, Target]:
     return {RoleName(role): whom.target for role, whom in severity.roles.fill.items()}
 
 
-def _component(doc: ComponentDoc, speed: float) -> Component:
+def _component(doc: ComponentDoc, spike: ErrorsDoc | None, speed: float) -> Component:
     return Component(
         id=ComponentId(doc.id),
         name=doc.name,
@@ -155,8 +162,10 @@ def _component(doc: ComponentDoc, speed: float) -> Component:
         dashboard_url=doc.dashboard_url,
         objectives=objectives(doc, speed),
         clause=doc.clause,
+        source=doc.source,
         release_query=doc.release.query if doc.release else "",
         release_label=doc.release.label if doc.release else "version",
+        errors=error_log(doc, spike.baseline, speed) if spike else None,
     )
 
 
@@ -260,7 +269,7 @@ def _heartbeats(playbook: Playbook) -> dict[str, Heartbeat]:
 
 def _hastened(book: Rulebook, speed: float) -> Rulebook:
     """Divide the durations. Queries and ``lasts`` are written at their speed already, the calendar keeps its hours."""
-    asks_every = max(book.watch.asks_every / speed, _ASKS_EVERY_MIN)
+    asks_every, spike = max(book.watch.asks_every / speed, _ASKS_EVERY_MIN), book.watch.errors
     beats = {
         name: replace(one, within=max(one.within / speed, min(one.within, _HEARTBEAT_MIN)))
         for name, one in book.heartbeats.items()
@@ -275,6 +284,7 @@ def _hastened(book: Rulebook, speed: float) -> Rulebook:
             holds_for=book.watch.holds_for / speed,
             asks_every=asks_every,
             gap_max=max(book.watch.gap_max / speed, asks_every * 4),
+            errors=replace(spike, ends_before=spike.ends_before / speed) if spike else None,
         ),
         mitigations=replace(book.mitigations, expires_within=book.mitigations.expires_within / speed),
         grouping=replace(book.grouping, reopens_within=book.grouping.reopens_within / speed),

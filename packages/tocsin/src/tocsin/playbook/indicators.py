@@ -22,7 +22,7 @@ import msgspec
 from whenever import TimeDelta
 
 from tocsin.core.ids import ComponentId, Severity
-from tocsin.core.rules import Comparison, Objective, Threshold
+from tocsin.core.rules import Comparison, ErrorLog, Objective, Threshold
 from tocsin.playbook.measured import BurnDoc, ClassificationDoc, ComponentDoc, ObjectiveDoc, ThresholdDoc
 from tocsin.playbook.words import spoken
 
@@ -66,7 +66,18 @@ def _objective(doc: ComponentDoc, one: ObjectiveDoc, pace: Pace) -> Objective:
         bound=one.bound,
         unit=one.unit,
         clause=one.clause,
+        source=one.source or doc.source,
     )
+
+
+def error_log(doc: ComponentDoc, baseline: TimeDelta, speed: float) -> ErrorLog | None:
+    """Answer how a component's error log is measured; None if the playbook does not say."""
+    if doc.errors is None:
+        return None
+    now = Pace(speed, doc.scrape_every).window(doc.window)
+    # A healthy hour is as long as it is, however fast a demonstration runs: it is past already.
+    usual = Pace(1.0, doc.scrape_every).window(baseline)
+    return ErrorLog(doc.errors.replace("$window", now), doc.errors.replace("$window", usual), doc.source)
 
 
 def thresholds(doc: ComponentDoc, table: ClassificationDoc, speed: float) -> tuple[Threshold, ...]:

@@ -39,6 +39,8 @@ class ObjectiveDoc(Doc, frozen=True, kw_only=True):
     warns: bool = True
     """Whether using up part of the limit is a warning of its own (C4)."""
     window: TimeDelta | None = None
+    source: str = ""
+    """Which Prometheus is asked, by the name that it has in the settings; empty: the component's."""
     clause: Clause
 
 
@@ -87,6 +89,10 @@ class ComponentDoc(Doc, frozen=True, kw_only=True):
     dashboard_url: str = ""
     runbook_url: str = ""
     release: ReleaseDoc | None = None
+    source: str = ""
+    """Which Prometheus knows it, by the name that it has in the settings; empty: the one without a name."""
+    errors: Line | None = None
+    """PromQL of the rate at which it logs errors, over ``$window``: no spike of it while recovery is proven (V2)."""
     budget: BudgetDoc | None = None
     objectives: tuple[ObjectiveDoc, ...] = ()
     thresholds: tuple[ThresholdDoc, ...] = ()

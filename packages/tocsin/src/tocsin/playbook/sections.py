@@ -58,12 +58,28 @@ class RoomsDoc(Doc, frozen=True, kw_only=True):
     clause: Clause
 
 
+class ErrorsDoc(Doc, frozen=True, kw_only=True):
+    """When an error log has a spike: so many times what it was in a healthy hour, and more than the least.
+
+    The healthy hour ended so long before the detection. Components say by ``errors`` how their log is measured.
+    """
+
+    times: Annotated[float, Meta(ge=1)]
+    least: Annotated[float, Meta(ge=0)]
+    """Entries a second."""
+    baseline: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(hours=1))
+    ends_before: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(minutes=15))
+
+
 class WatchDoc(Doc, frozen=True, kw_only=True):
     """How long the objectives must hold before an incident may be resolved, and how often they are asked."""
 
     holds_for: TimeDelta
     asks_every: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(seconds=15))
     gap_max: TimeDelta = msgspec.field(default_factory=lambda: TimeDelta(minutes=2))
+    related_alerts: Annotated[int, Meta(ge=0)] = 0
+    """So many alerts of other components that begin while it holds are a spike; 0: they are not looked at."""
+    errors: ErrorsDoc | None = None
     clause: Clause
 
 

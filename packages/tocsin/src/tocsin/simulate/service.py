@@ -91,6 +91,8 @@ class Service:
         self.sent: dict[AlertFingerprint, Observation] = {}
         """The last thing about each alert that was accepted."""
         self._queries = _queries(rules)
+        logs = [component.errors for component in rules.components.values() if component.errors]
+        self._error_logs = {query for log in logs for query in (log.query, log.usual)}
         self._health = {part.health_url: part.id for part in rules.components.values() if part.health_url}
         self._watchdogs = tuple(each.alertname for each in rules.heartbeats.values() if each.alertname)
         self._beats_named = tuple(each.name for each in rules.heartbeats.values() if not each.alertname)
@@ -147,8 +149,10 @@ class Service:
             if helps and hit and trouble.breakage.mends == "by mitigation":
                 self._mend_after(trouble, now)
 
-    async def ask(self, query: str) -> Figure:
+    async def ask(self, query: str, source: str = "", at: Instant | None = None) -> Figure:
         """Answer an objective's query: a good figure, or a bad one while its component is broken."""
+        if query in self._error_logs:
+            return Figure(0.0)  # It was a quiet service before, and scripted trouble writes no log.
         known = self._queries.get(query)
         if known is None:
             return Figure(None, "the simulated service does not know this query")
@@ -158,7 +162,7 @@ class Service:
             return Figure(_good(objective))
         return Figure(None, "no series") if trouble.breakage.no_data else Figure(_bad(objective))
 
-    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta) -> History:
+    async def history(self, query: str, since: Instant, until: Instant, every: TimeDelta, source: str = "") -> History:
         """Answer nothing: what was is not kept."""
         return History(why="the simulated service keeps no past")
 

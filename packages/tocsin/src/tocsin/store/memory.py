@@ -274,6 +274,11 @@ class MemoryStore:
         found.sort(key=lambda alert: alert.status != "firing")
         return tuple(found[:limit])
 
+    async def alerts_since(self, since: Instant, limit: int) -> tuple[Alert, ...]:
+        """Answer alerts that began at or after an instant."""
+        begun = [alert for alert in self._alerts.values() if alert.started_at >= since]
+        return tuple(sorted(begun, key=lambda alert: (alert.started_at, alert.fingerprint))[:limit])
+
     async def alerts_to_recheck(self, now: Instant, limit: int) -> tuple[Alert, ...]:
         """Answer alerts whose ``recheck_at`` has come, longest due first."""
         ripe = [(alert.recheck_at, key) for key, alert in self._recheck.items() if alert.recheck_at]

@@ -292,6 +292,10 @@ class Store(Protocol):
         """Answer an incident's alerts, firing ones first, then the newest."""
         ...
 
+    async def alerts_since(self, since: Instant, limit: int) -> tuple[Alert, ...]:
+        """Answer alerts that began at or after an instant, of whatever incident or none, the first ones first."""
+        ...
+
     async def alerts_to_recheck(self, now: Instant, limit: int) -> tuple[Alert, ...]:
         """Answer alerts whose ``recheck_at`` has come."""
         ...

@@ -209,6 +209,19 @@ def alerts_of(connection: sa.Connection, incident: IncidentId, limit: int) -> tu
     return _decoded_alerts(connection.scalars(_ALERTS_OF, {"given": incident, "limit": limit}))
 
 
+_ALERTS_SINCE: Final = (
+    sa.select(t.alerts.c.body)
+    .where(t.alerts.c.started_at >= _given)
+    .order_by(t.alerts.c.started_at, t.alerts.c.fingerprint)
+    .limit(_limit)
+)
+
+
+def alerts_since(connection: sa.Connection, since: Instant, limit: int) -> tuple[Alert, ...]:
+    """Answer alerts that began at or after an instant, the first ones first."""
+    return _decoded_alerts(connection.scalars(_ALERTS_SINCE, {"given": nanoseconds(since), "limit": limit}))
+
+
 _FIRING_OF: Final = (
     sa.select(t.alerts.c.severity, sa.func.count().label("number"))
     .where(t.alerts.c.incident == _given, t.alerts.c.status == "firing")

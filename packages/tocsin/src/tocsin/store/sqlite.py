@@ -150,6 +150,10 @@ class SqliteStore:
         """Answer an incident's alerts, firing ones first, then the newest."""
         return await self._ask(queries.alerts_of, incident, limit)
 
+    async def alerts_since(self, since: Instant, limit: int) -> tuple[Alert, ...]:
+        """Answer alerts that began at or after an instant, the first ones first."""
+        return await self._ask(queries.alerts_since, since, limit)
+
     async def alerts_to_recheck(self, now: Instant, limit: int) -> tuple[Alert, ...]:
         """Answer alerts whose ``recheck_at`` has come, longest due first."""
         return await self._ask(queries.alerts_to_recheck, now, limit)

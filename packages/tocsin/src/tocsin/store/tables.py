@@ -82,6 +82,7 @@ sa.Index(
     sqlite_where=_rechecked,
     postgresql_where=_rechecked,
 )
+sa.Index("alerts_started", alerts.c.started_at, alerts.c.fingerprint)
 sa.Index("alerts_unaccounted", alerts.c.seq, sqlite_where=unaccounted_alert, postgresql_where=unaccounted_alert)
 
 incidents = sa.Table(

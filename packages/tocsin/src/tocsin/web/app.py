@@ -86,12 +86,8 @@ def _routes() -> list[ControllerRouterHandler]:
         Router(
             "/api/v1/incidents",
             route_handlers=[
-                incidents.listed,
                 incidents.declare,
-                incidents.show,
-                incidents.timeline,
-                incidents.deadlines,
-                incidents.ledger,
+                *incidents.ASKED,
                 diagnostics.diagnostics,
                 *acts.handlers(),
             ],

@@ -16,7 +16,7 @@ from tocsin.core.ids import ComponentId, IncidentId, Severity
 from tocsin.core.limits import EVENTS_PER_PAGE, ROWS_PER_PAGE
 from tocsin.core.scorecard import Promise
 from tocsin.engine.ledger import Ledger
-from tocsin.engine.queries import Due, Line, View
+from tocsin.engine.queries import Due, Line, View, Watch
 from tocsin.store.port import Headline
 from tocsin.web.auth import Role
 from tocsin.web.bodies import Body, Name, Text, taken
@@ -148,6 +148,12 @@ async def ledger(site: TheSite, incident: FromPath[str]) -> Ledger:
     return found(await site.queries.ledger(IncidentId(incident)), incident)
 
 
+@get("/{incident:str}/watch", opt=says(Role.VIEWER))
+async def watch(site: TheSite, incident: FromPath[str]) -> Watch:
+    """Answer how far the proof of recovery has come: since when everything holds, what is missing, the figures (V2)."""
+    return found(await site.queries.watch(IncidentId(incident), site.engine.clock.now()), incident)
+
+
 async def shown(site: Site, incident: IncidentId) -> View:
     """Answer how an incident stands. Raises `Refused` if there is none."""
     return found(await site.queries.view(incident, site.engine.clock.now()), incident)
@@ -160,3 +166,7 @@ def found(answer: T | None, incident: str) -> T:
             Reason.NOT_DECLARED, f'there is no incident "{incident[:80]}"', "list the incidents and check the id"
         )
     return answer
+
+
+ASKED = (listed, show, timeline, deadlines, ledger, watch)
+"""What only answers."""

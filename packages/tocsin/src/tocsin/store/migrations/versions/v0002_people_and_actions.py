@@ -25,6 +25,7 @@ def upgrade() -> None:
     _pages()
     _gatherings()
     _attachments()
+    _watch()
 
 
 def _seq() -> "sa.Column[int]":
@@ -92,6 +93,11 @@ def _pages() -> None:
         if event.get("type") == "person_paged":
             page = {"incident": row.incident, "number": row.number, "person": event["person"]}
             op.bulk_insert(table, [{**page, "at": _nanoseconds(event["at"])}])
+
+
+def _watch() -> None:
+    """Let alerts be found by when they began: while recovery is proven, those of other components are looked at."""
+    op.create_index("alerts_started", "alerts", ["started_at", "fingerprint"])
 
 
 def _nanoseconds(text: str) -> int:
