@@ -78,7 +78,9 @@ def pages_have_intents(append: Append, intents: Sequence[Intent]) -> Iterator[st
     for event in append.events:
         if not isinstance(event, e.PersonPaged):
             continue
-        if not event.methods and event.page not in unreachable:
+        if event.quiet and not event.next_at:
+            yield f"{event.page}: {event.person} was not rung and never will be"
+        if not event.methods and not event.quiet and event.page not in unreachable:
             yield f"{event.page}: {event.person} was paged by no method and is not called unreachable"
         yield from (
             f"{event.page}: nothing is sent by {method.kind.value}"

@@ -75,7 +75,7 @@ class LawfulHandler(Handler):
         """Decide, and decide again."""
         before = await self.load(incident_id)
         decision = await super().prepare(incident_id, commands, now)
-        given = await self.playbooks.situation(before, now)
+        given = decision.given
         self._observed.found(laws.nothing_is_decided_twice(before, decision.incident, commands, given))
         return decision
 
@@ -96,6 +96,7 @@ class Process:
 
     def __init__(self, world: "World", number: int) -> None:
         store, clock = world.store, world.clock
+        self._store = store
         self.telemetry = SimulatedTelemetry(world.laws)
         self.playbooks = Playbooks(store, world.rules)
         if world.checked:
@@ -129,6 +130,7 @@ class Process:
         """Do what a starting engine does."""
         await self.playbooks.adopt(self.playbooks.current, now)
         await self.playbooks.refresh(now)
+        await self.handler.awake.load(self._store)
         await self.heartbeats.load(now)
         await self.errands.load(now)
 

@@ -1,11 +1,17 @@
 """How Tocsin itself is: for load balancers and for Prometheus."""
 
+from typing import Final, Literal
+
 import msgspec
 from litestar import Response, get
 
 from tocsin.store.port import Unaccounted
+from tocsin.core.ids import IncidentId
 from tocsin.web.auth import Role
 from tocsin.web.site import VERSION, TheSite, says
+
+_NAMED: Final = 20
+"""Incidents named in the answer; the metric counts all."""
 
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -13,16 +19,21 @@ EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 class Health(msgspec.Struct, frozen=True):
     """Tocsin is up and its store answers."""
 
-    status: str
+    status: Literal["ok", "degraded"]
+    """``degraded``: it works, and an incident has nobody who answers (E4)."""
     version: str
     playbook: str
+    nobody_reachable: tuple[IncidentId, ...] = ()
+    """The first incidents in which nobody answers."""
 
 
 @get("/health", opt=says(None))
 async def health(site: TheSite) -> Health:
-    """Answer 200 while the store answers; open to everybody."""
+    """Answer 200 while the store answers; open to everybody. Restarting it would not wake anybody."""
     await site.engine.store.next_due_at()
-    return Health("ok", VERSION, site.rules.version)
+    unreached = tuple(site.engine.handler.awake.unreached)
+    status: Literal["ok", "degraded"] = "degraded" if unreached else "ok"
+    return Health(status, VERSION, site.rules.version, unreached[:_NAMED])
 
 
 @get("/unaccounted", opt=says(Role.VIEWER))
@@ -37,4 +48,5 @@ async def metrics(site: TheSite) -> Response[bytes]:
     engine = site.engine
     now = engine.clock.now()
     engine.telemetry.counted(await engine.store.counts(now), now)
+    engine.telemetry.nobody_reachable.set(len(engine.handler.awake.unreached))
     return Response(engine.telemetry.exposition(), media_type=EXPOSITION)
