@@ -116,7 +116,9 @@ class Playbooks:
         # Time never runs backwards inside one timeline, whatever the machine's clock does.
         instant = max(now, incident.last_at) if incident else now
         span = self._span(rules, instant)
-        return Situation(now=instant, rules=rules, duty=span.duty, ends=span.ends, awake=awake or {}, settles=self.settles)
+        return Situation(
+            now=instant, rules=rules, duty=span.duty, ends=span.ends, awake=awake or {}, settles=self.settles
+        )
 
     def _span(self, rules: Rulebook, at: Instant) -> _Span:
         """Answer who is on call and until when. Every decision asks; the answer holds until somebody takes over."""

@@ -39,6 +39,7 @@ from tocsin.simulate.people import People
 from tocsin.simulate.scenario import Scenario
 from tocsin.simulate.service import SOURCE, Service, SimulatedSignals
 from tocsin.simulate.team import Act
+from tocsin.simulate.wishes import wished
 from tocsin.store.memory import MemoryStore
 from tocsin.store.port import Change, StoreUnavailable
 
@@ -406,6 +407,8 @@ class World:
             self.laws.found(laws.unanswered_goes_on(incident, self.rules))
             self.laws.found(laws.drills_ask_one_person(incident, append.events))
             self.laws.found(laws.errands_are_answered_by_their_own(incident, append.events))
+            self.laws.found(laws.pages_go_on(incident))
+            self.laws.found(laws.somebody_is_in_charge(incident, self.rules))
             if self.checked and self._process is not None:
                 given = Situation(now=incident.last_at, rules=self.rules, duty={})
                 self.laws.found(laws.headline_is_true(append, incident, given))
@@ -439,7 +442,7 @@ def _only_measured_again(before: Incident, after: Incident, events: Sequence[Any
 
 def prepared(rules: Rulebook, scenario: Scenario) -> Rulebook:
     """Fit a playbook to a story: its own channels for each kind of contact, and the story's date and rhythm."""
-    book = rerouted(rules)
+    book = rerouted(wished(rules, scenario))
     if scenario.watch_every is not None:
         book = replace(book, watch=replace(book.watch, asks_every=scenario.watch_every))
     if scenario.heartbeats == "left out":

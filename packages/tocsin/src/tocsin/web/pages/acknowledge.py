@@ -19,8 +19,8 @@ from tocsin.core.ids import PersonId
 from tocsin.core.kinds import Kind
 from tocsin.core.rules import Rulebook
 from tocsin.core.stages import Stage
-from tocsin.engine.open_pages import Waiting, acknowledge_all, waiting
 from tocsin.engine.links import Grant, LinkRefused
+from tocsin.engine.open_pages import Waiting, acknowledge_all, waiting
 from tocsin.engine.queries import View
 from tocsin.store.port import Conflict, StoreUnavailable
 from tocsin.web.pages.errand import errand
