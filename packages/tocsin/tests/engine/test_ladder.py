@@ -1,14 +1,16 @@
 """A ladder over time and trouble: another playbook comes into force, and the server is gone for a while."""
 
+import asyncio
+
 import msgspec
 import pytest
 from whenever import TimeDelta
 
 from tocsin.core import events as e
-from tocsin.core.commands import Declare
+from tocsin.core.commands import Acknowledge, Declare
 from tocsin.core.contact import MethodKind, NotificationRule
-from tocsin.core.events import AnyEvent, Evidence, PersonPaged
-from tocsin.core.ids import ComponentId, IncidentId, PersonId, Severity
+from tocsin.core.events import Actor, AnyEvent, Evidence, PersonPaged
+from tocsin.core.ids import ComponentId, IncidentId, PersonId, RoleName, Severity
 from tocsin.core.narration import narrate
 from tocsin.core.rules import Page, Rulebook, ThePerson
 from tocsin.store.memory import MemoryStore
@@ -40,6 +42,22 @@ async def declared(whole: Whole, incident: str, severity: Severity) -> None:
 
 def asked(events: list[AnyEvent]) -> list[PersonId]:
     return [event.person for event in events if isinstance(event, PersonPaged)]
+
+
+@pytest.mark.clause("D2", "R1")
+async def test_of_two_who_answer_in_the_same_moment_both_are_written_and_one_leads() -> None:
+    whole = await at_night()
+    await declared(whole, "INC-1", SEV1)
+    await pass_until(whole, SUNDAY_NIGHT + TimeDelta(minutes=6))
+
+    await asyncio.gather(*(whole.do(Acknowledge(by=Actor(person))) for person in (SECONDARY, PRIMARY)))
+
+    answered = {event.by.person for event in await whole.of(e.Acknowledged)}
+    assert answered == {PRIMARY, SECONDARY}
+    incident = await whole.handler.load(IncidentId("INC-1"))
+    assert incident is not None
+    assert set(incident.responders) == answered
+    assert incident.roles[RoleName("incident_commander")] == incident.responders[0]
 
 
 def another_playbook() -> Rulebook:

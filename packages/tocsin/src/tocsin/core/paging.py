@@ -24,6 +24,7 @@ from tocsin.core.events import (
 )
 from tocsin.core.ids import PageId, PersonId, Severity
 from tocsin.core.incident import Incident
+from tocsin.core.kinds import Kind
 from tocsin.core.limits import STEPS_PER_PAGE_MAX
 from tocsin.core.pages import OpenPage
 from tocsin.core.rules import Method, Person, Rule
@@ -63,7 +64,8 @@ def _page_one(
     plan = _plan(known, via, severity)
     first, later = _at_once(known, plan, severity, given)
     next_at = ring_after(plan, known.quiet, severity, given.now, given.now) if known and first else None
-    quiet = bool(first) and rule is not None and not again and is_awake(person, None, severity, given)
+    may_fold = draft.incident.kind is Kind.INCIDENT and rule is not None and not again
+    quiet = bool(first) and may_fold and is_awake(person, None, severity, given)
     if quiet:
         first, next_at = kept_quiet(known, None, given)
     key = PageId(f"{draft.incident.id}.{draft.incident.size + 1}")
@@ -183,7 +185,8 @@ def step(draft: Draft, key: PageId, given: Situation) -> None:
     if open_page is None or open_page.next_at is None or open_page.next_at > given.now:
         return  # Ended, or stepped on, by what came due before it in the same moment.
     person = given.rules.people.get(open_page.person)
-    quiet = is_awake(open_page.person, open_page, draft.incident.severity, given)
+    is_incident = draft.incident.kind is Kind.INCIDENT
+    quiet = is_incident and is_awake(open_page.person, open_page, draft.incident.severity, given)
     if not quiet:
         methods, following = _rung(person, open_page, draft.incident.severity, given)
     elif open_page.rang_at:

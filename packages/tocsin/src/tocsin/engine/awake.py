@@ -13,6 +13,7 @@ from whenever import Instant
 from tocsin.core import marks as m
 from tocsin.core.ids import IncidentId, PersonId, Severity
 from tocsin.core.incident import Incident
+from tocsin.core.kinds import Kind
 from tocsin.core.storm import Wakeful
 from tocsin.store.port import Engagement, Headline, Store
 
@@ -159,8 +160,8 @@ class Wakefulness:
 
 
 def engaged(incident: Incident) -> tuple[Engagement, ...]:
-    """Answer who is asked in an incident or at work on it, and since when."""
-    if incident.resolved or not (incident.pages or incident.responders):
+    """Answer who is asked in an incident or at work on it, and since when. An errand keeps nobody from being rung."""
+    if incident.kind is not Kind.INCIDENT or incident.resolved or not (incident.pages or incident.responders):
         return ()
     people = dict.fromkeys((*incident.responders, *(page.person for page in incident.pages.values())))
     return tuple(_engagement(incident, person) for person in people)

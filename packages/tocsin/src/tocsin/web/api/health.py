@@ -5,8 +5,8 @@ from typing import Final, Literal
 import msgspec
 from litestar import Response, get
 
-from tocsin.store.port import Unaccounted
 from tocsin.core.ids import IncidentId
+from tocsin.store.port import Unaccounted
 from tocsin.web.auth import Role
 from tocsin.web.site import VERSION, TheSite, says
 
