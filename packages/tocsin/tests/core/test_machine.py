@@ -248,6 +248,8 @@ class AnyIncident(RuleBasedStateMachine):
             *laws.pages_have_intents(append, intents(state, events, given)),
             *laws.resolutions_are_earned(after, events, BOOK),
             *laws.unanswered_goes_on(after, BOOK),
+            *laws.pages_go_on(after),
+            *laws.somebody_is_in_charge(after, BOOK),
             *laws.versions_count(after, append),
             *laws.stage_of_watch(after),
             *laws.runs_are_lawful(state, events, given),

@@ -126,6 +126,7 @@ class Whole:
         await self.playbooks.adopt(self.playbooks.current, self.clock.now())
         await self.heartbeats.load(self.clock.now())
         await self.errands.load(self.clock.now())
+        await self.handler.awake.load(self.store)
         return self
 
     def again(self) -> "Whole":

@@ -5,9 +5,10 @@ import pytest
 
 from tocsin.core import events as e
 from tocsin.core.commands import AddNote
+from tocsin.core.contact import MethodKind, NotificationRule
 from tocsin.core.events import Actor
 from tocsin.core.ids import IncidentId
-from tocsin.core.incident import fold
+from tocsin.core.incident import Incident, fold
 from tocsin.engine.handler import headline
 from tocsin.simulate import laws
 from tocsin.store.port import Append
@@ -82,6 +83,30 @@ def test_an_unanswered_incident_that_asks_nobody_is_found() -> None:
 
     assert not list(laws.unanswered_goes_on(tale.state, tale.rules))
     assert list(laws.unanswered_goes_on(tale.state, mute))
+
+
+@pytest.mark.clause("E2", "E4")
+def test_a_page_that_is_never_asked_again_or_for_ever_is_found() -> None:
+    tale = Tale().declare()
+    page = replace(
+        next(iter(tale.state.pages.values())), plan=(NotificationRule((MethodKind.PHONE,), every=minutes(5)),)
+    )
+
+    def with_page(**parts: object) -> Incident:
+        return replace(tale.state, pages={page.page: replace(page, **parts)})
+
+    assert not list(laws.pages_go_on(with_page(next_at=tale.now)))
+    assert list(laws.pages_go_on(with_page()))
+    assert list(laws.pages_go_on(with_page(plan=(), rang_at=None))), "it was kept quiet and forgotten"
+    assert list(laws.pages_go_on(with_page(next_at=tale.now, step=102)))
+
+
+@pytest.mark.clause("R4")
+def test_an_incident_that_was_taken_in_hand_and_is_in_nobodys_is_found() -> None:
+    tale = Tale().declare().acknowledge()
+
+    assert not list(laws.somebody_is_in_charge(tale.state, tale.rules))
+    assert list(laws.somebody_is_in_charge(replace(tale.state, responders=(), roles={}), tale.rules))
 
 
 def test_a_fold_that_is_not_what_the_timeline_says_is_found() -> None:

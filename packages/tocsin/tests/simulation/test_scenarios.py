@@ -10,7 +10,7 @@ from tocsin.simulate.scenario import load, shipped
 
 from .conftest import SEEDS, Lawful
 
-STORIES = ("module-load", "storm", "flapping", "slack-down", "rough-weather", "sunday-night-nobody")
+STORIES = ("module-load", "storm", "flapping", "slack-down", "rough-weather", "sunday-night-nobody", "wishes")
 
 
 def of(story: Story, kind: type) -> list[e.AnyEvent]:
@@ -83,6 +83,15 @@ def test_with_slack_down_a_notice_goes_by_the_next_method(lawful: Lawful) -> Non
 
     assert any(of(story, e.NotificationFailed) for story in stories)
     assert all(story.acknowledged_at for story in stories)
+
+
+@pytest.mark.clause("E2", "E4")
+def test_people_are_paged_as_they_wish_and_those_who_cannot_are_followed(lawful: Lawful) -> None:
+    stories = lawful("wishes", 1).incidents
+
+    assert any(of(story, e.PageRepeated) for story in stories)
+    assert any(of(story, e.PageDeclined) for story in stories)
+    assert any(event.quiet for story in stories for event in of(story, e.PersonPaged))  # type: ignore[attr-defined]
 
 
 def test_rough_weather_is_rough(lawful: Lawful) -> None:

@@ -40,11 +40,12 @@ async def test_the_page_says_what_how_badly_since_when_and_who_is_asked(town: To
         "Agent Booster",
         "1 firing",
         "nobody yet; asked: Tomasz Zielinski",
-        "I am on it",
+        "Acknowledge",
+        "I cannot",
         "What happens then",
     ):
         assert words in page, words
-    assert page.count("<button") == 1
+    assert page.count("<button") == 2
     assert "<script" not in page
 
 
@@ -65,6 +66,52 @@ async def test_the_button_acknowledges_for_the_person_of_the_link_and_says_what_
     assert "You are on it." in (await town.ask("POST", link, role=None)).text  # A second tap.
     assert "You are on it." in (await town.ask("GET", link, role=None)).text
     assert await _size(town, incident) == size
+
+
+@pytest.mark.clause("E4")
+async def test_i_cannot_asks_the_next_person_at_once_and_may_be_thought_better_of(town: Town) -> None:
+    incident = await town.declared(severity="SEV2")
+    link = town.link(incident, ON_CALL)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    page = (await town.ask("POST", link, b"act=decline&reason=on+a+plane", role=None, headers=form)).text
+
+    assert "You said that you cannot." in page
+    timeline = (await town.get(f"/api/v1/incidents/{incident}/timeline"))["events"]
+    declined = [line["event"] for line in timeline if line["event"]["type"] == "page_declined"]
+    assert [event["reason"] for event in declined] == ["on a plane"]
+    assert len([line for line in timeline if line["event"]["type"] == "person_paged"]) == 2
+    size = await _size(town, incident)
+    await town.ask("POST", link, b"act=decline", role=None, headers=form)
+    assert await _size(town, incident) == size, "a second tap"
+    assert "You are on it." in (await town.ask("POST", link, b"act=acknowledge", role=None, headers=form)).text
+
+
+async def test_whoever_was_woken_by_a_storm_sees_all_that_waits_and_answers_it_in_one_act(town: Town) -> None:
+    first = await town.declared(severity="SEV2")
+    others = [await town.declared(title=f"Trouble {place}", severity="SEV2") for place in range(24)]
+    link = town.link(first, ON_CALL)
+
+    page = (await town.ask("GET", link, role=None)).text
+    assert "Also waiting for you: 24" in page
+    assert "Trouble 3" in page
+    assert "And 5 more" in page
+    assert "Acknowledge all 25" in page
+
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    after = (await town.ask("POST", link, b"act=all", role=None, headers=form)).text
+    assert "You are on it." in after
+    assert "Acknowledge all" not in after
+    for incident in (first, *others):
+        assert (await town.get(f"/api/v1/incidents/{incident}"))["responders"] == [ON_CALL]
+
+
+@pytest.mark.parametrize("body", [b"act=wave", b"\xff\xfe=&&&", b"act=decline&act=all&reason=" + b"x" * 5_000])
+async def test_a_form_that_says_anything_else_breaks_nothing(town: Town, body: bytes) -> None:
+    incident = await town.declared()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await town.ask("POST", town.link(incident, ON_CALL), body, role=None, headers=form)
+    assert answer.status_code == 200
 
 
 async def test_a_second_person_sees_who_leads_and_can_join(town: Town) -> None:

@@ -32,18 +32,33 @@ def _show(screen: Screen, answer: dict[str, Any]) -> None:
 
 
 @click.command("ack")
-@_incident
+@click.argument("incident", type=INCIDENT, required=False)
+@click.option("--all", "everything", is_flag=True, help="Every incident that waits for your answer.")
 @_by
 @talks
-def acknowledge(incident: str, by: str | None) -> None:
+def acknowledge(incident: str | None, everything: bool, by: str | None) -> None:
     """Acknowledge: say that you have it in hand (D2, C2).
 
     It stops the paging. The pager's link does the same.
 
     \b
     tocsin ack INC-42
+    tocsin ack --all
     """
-    act(incident, "acknowledge", by=by)
+    if (incident is None) != everything:
+        raise click.UsageError("Name an incident, or --all.")
+    if incident is not None:
+        act(incident, "acknowledge", by=by)
+        return
+    answer = session().post("/api/v1/pages/acknowledge", {"by": by})
+    screen = session().screen
+    if screen.as_json:
+        screen.json(answer)
+        return
+    found = answer["incidents"]
+    screen.line(f"Acknowledged: {', '.join(found)}" if found else "Nothing changed: no page waits for your answer.")
+    for each in found[:1]:
+        screen.line(("Next: ", "bold"), (f"tocsin show {each}", "bold"))
 
 
 @click.command()

@@ -29,6 +29,7 @@ from tocsin.core.kinds import Kind
 from tocsin.core.room_steps import RoomFound, RoomStep
 from tocsin.core.rules import Duty, Method, Rulebook, ShiftEnds
 from tocsin.core.stages import Stage
+from tocsin.core.storm import Awake
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -373,6 +374,8 @@ class Situation(msgspec.Struct, frozen=True):
     ends: ShiftEnds = msgspec.field(default_factory=dict)
     settles: Container[ChannelName] = frozenset()
     """The channels that keep state of a page and are told when it is settled."""
+    awake: Awake = msgspec.field(default_factory=dict)
+    """What keeps people awake in other incidents."""
 
     def shift_ends_at(self, rotation: RotationId, person: PersonId) -> Instant | None:
         """Answer until when a person is on call in a rotation; None if they are not, or never hand over."""

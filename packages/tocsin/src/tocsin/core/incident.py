@@ -51,6 +51,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """How many of its alerts fire, by severity."""
     responders: tuple[PersonId, ...] = ()
     """Who acknowledged, first one first."""
+    acted: Mapping[PersonId, Instant] = {}
+    """When each responder last did something in it."""
     shifts: Mapping[PersonId, Instant] = {}
     """Until when the acknowledgments of those are good whose shift ends."""
     leaving: tuple[PersonId, ...] = ()
@@ -128,8 +130,11 @@ def evolve(incident: Incident | None, event: e.AnyEvent) -> Incident:
         return _declared(event)
     assert incident is not None, "a timeline begins with its declaration"
     grown = _EVOLUTIONS.get(type(event), _unchanged)(incident, event)
-    sent = sent_after(incident.sent, event, incident.id, incident.size + 1)
-    return replace(grown, size=incident.size + 1, last_at=max(incident.last_at, event.at), sent=sent)
+    size, last_at, person = incident.size + 1, max(incident.last_at, event.at), event.by.person
+    sent = sent_after(incident.sent, event, incident.id, size)
+    if person is None or person not in grown.responders:
+        return replace(grown, size=size, last_at=last_at, sent=sent)
+    return replace(grown, size=size, last_at=last_at, sent=sent, acted={**grown.acted, person: event.at})
 
 
 def _declared(event: e.IncidentDeclared) -> Incident:
@@ -240,6 +245,7 @@ def _responder_relieved(incident: Incident, event: e.ResponderRelieved) -> Incid
         incident,
         responders=tuple(person for person in incident.responders if person != gone),
         leaving=tuple(person for person in incident.leaving if person != gone),
+        acted={person: at for person, at in incident.acted.items() if person != gone},
         shifts={person: at for person, at in incident.shifts.items() if person != gone},
         roles={role: person for role, person in incident.roles.items() if person != gone},
         pages={key: page for key, page in incident.pages.items() if page.person != gone},
@@ -402,6 +408,7 @@ def _incident_reopened(incident: Incident, event: e.IncidentReopened) -> Inciden
         stage=Stage.INVESTIGATING,
         severity_since=event.at,
         responders=(),  # Whoever slept well since must be asked again.
+        acted={},
         shifts={},
         leaving=(),
         declined=(),

@@ -85,12 +85,22 @@ def _evidence(evidence: e.Evidence) -> str:
 
 def _paged(event: e.PersonPaged, names: _Names) -> str:
     how = " and ".join(method.kind.value for method in event.methods) or "nothing: no contact method"
+    if event.quiet:
+        how = f"{how}, not ringing" if event.methods else "nothing yet"
+        return f"Paged {names.person(event.person)} by {how} (awake already{_more(event)}): {event.reason}"
     return f"Paged {names.person(event.person)} by {how}: {event.reason}"
 
 
 def _paged_again(event: e.PageRepeated, names: _Names) -> str:
     how = " and ".join(method.kind.value for method in event.methods) or "nothing"
+    if event.quiet:
+        how = f"told by {how}" if event.methods else "told already"
+        return f"{names.person(event.person)} is awake for something else{_more(event)}: {how}, not rung"
     return f"Asked {names.person(event.person)} for the {ordinal(event.step)} time, by {how}{_late(event)}"
+
+
+def _more(event: e.PersonPaged | e.PageRepeated) -> str:
+    return f", with {event.beside} other page{'s' if event.beside > 1 else ''} open" if event.beside else ""
 
 
 def _late(event: e.PageRepeated | e.StepTaken) -> str:

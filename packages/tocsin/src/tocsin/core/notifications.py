@@ -76,7 +76,7 @@ def _intents(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[
     match event:
         case e.PersonPaged():
             kind = MessageKind.PAGE
-            message = _message(kind, incident, subject(incident), event.reason, given)
+            message = _message(kind, incident, subject(incident), event.reason + _count(event), given)
             return _to_person(incident, event, event.methods, event.person, message)
         case e.PageRepeated():
             kind = MessageKind.PAGE
@@ -113,7 +113,12 @@ def _intents(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[
 def _again(incident: Incident, event: e.PageRepeated) -> str:
     page = incident.pages.get(event.page)
     waited = int((event.at - page.paged_at).total("minutes")) if page else 0
-    return f"No answer for {waited} min; asking for the {ordinal(event.step)} time"
+    return f"No answer for {waited} min; asking for the {ordinal(event.step)} time{_count(event)}"
+
+
+def _count(event: e.PersonPaged | e.PageRepeated) -> str:
+    """Say how much waits for whoever is paged, if this is not all."""
+    return f"\nYou have {event.beside + 1} open pages; one link answers them all." if event.beside else ""
 
 
 def _announced(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[Intent]:

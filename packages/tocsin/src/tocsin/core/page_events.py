@@ -26,6 +26,10 @@ class PersonPaged(Event, frozen=True, kw_only=True, tag="person_paged"):
     """When the next step of that comes."""
     asks: bool = False
     """Whether this page asks for somebody to take the incident in hand, so that anybody's doing so ends its steps."""
+    quiet: bool = False
+    """It does not ring, because the person is awake already for something as severe."""
+    beside: int = 0
+    """How many other incidents wait for this person's answer."""
 
 
 class PageRepeated(Event, frozen=True, kw_only=True, tag="page_repeated"):
@@ -38,6 +42,9 @@ class PageRepeated(Event, frozen=True, kw_only=True, tag="page_repeated"):
     due_at: Instant
     methods: tuple[Method, ...] = ()
     next_at: Instant | None = None
+    quiet: bool = False
+    """As in the page: awake already, so it did not ring. Without methods nothing was sent at all."""
+    beside: int = 0
 
 
 class PageDelivered(Event, frozen=True, kw_only=True, tag="page_delivered"):

@@ -30,6 +30,10 @@ class OpenPage(msgspec.Struct, frozen=True):
     """When the last step after the page itself was taken."""
     next_at: Instant | None = None
     """When the next one comes; None if none does."""
+    rang_at: Instant | None = None
+    """When it last rang; None if it was kept quiet so far."""
+    told_at: Instant | None = None
+    """When it last sent anything."""
 
     @property
     def last_at(self) -> Instant:
@@ -60,6 +64,8 @@ def paged(pages: Pages, event: PersonPaged) -> Pages:
         plan=event.plan,
         asks=event.asks,
         next_at=event.next_at,
+        rang_at=None if event.quiet else event.at,
+        told_at=event.at if event.methods else None,
     )
     return kept
 
@@ -77,6 +83,8 @@ def repeated(pages: Pages, event: PageRepeated) -> Pages:
         step=event.step,
         stepped_at=event.at,
         next_at=event.next_at,
+        rang_at=page.rang_at if event.quiet else event.at,
+        told_at=event.at if event.methods else page.told_at,
     )
     return {**pages, event.page: after}
 

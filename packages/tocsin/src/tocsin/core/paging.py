@@ -4,7 +4,9 @@ Whom to ask is `escalation`'s business. Here it is settled how: by the person's 
 else by the methods that the policy names; never by ringing in quiet hours that the severity does not break.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+
+from whenever import Instant, TimeDelta
 
 from tocsin.core import marks as m
 from tocsin.core import rooms
@@ -22,9 +24,11 @@ from tocsin.core.events import (
 )
 from tocsin.core.ids import PageId, PersonId, Severity
 from tocsin.core.incident import Incident
+from tocsin.core.kinds import Kind
 from tocsin.core.limits import STEPS_PER_PAGE_MAX
 from tocsin.core.pages import OpenPage
 from tocsin.core.rules import Method, Person, Rule
+from tocsin.core.storm import NOT_AWAKE
 
 
 def page(
@@ -42,7 +46,7 @@ def page(
     for person in asked:
         if (person in draft.incident.responders and not again) or _just_paged(draft.incident, person, given):
             continue  # Already at work, or already ringing for another reason of the same moment.
-        _page_one(draft, person, via, rule, reason, given, clause)
+        _page_one(draft, person, via, rule, reason, given, clause, again=again)
 
 
 def _page_one(
@@ -53,11 +57,17 @@ def _page_one(
     reason: str,
     given: Situation,
     clause: str,
+    *,
+    again: bool,
 ) -> None:
     known, severity = given.rules.people.get(person), draft.incident.severity
     plan = _plan(known, via, severity)
     first, later = _at_once(known, plan, severity, given)
-    quiet = known.quiet if known else ()
+    next_at = ring_after(plan, known.quiet, severity, given.now, given.now) if known and first else None
+    may_fold = draft.incident.kind is Kind.INCIDENT and rule is not None and not again
+    quiet = bool(first) and may_fold and is_awake(person, None, severity, given)
+    if quiet:
+        first, next_at = kept_quiet(known, None, given)
     key = PageId(f"{draft.incident.id}.{draft.incident.size + 1}")
     row = rule.id if rule else None
     draft.add(
@@ -69,13 +79,15 @@ def _page_one(
             clause=clause,
             reason=reason,
             methods=first,
-            later=later,
-            plan=plan if known and (known.notify or quiet) else (),
-            next_at=ring_after(plan, quiet, severity, given.now, given.now) if first else None,
+            later=() if quiet else later,
+            plan=plan if next_at else (),
+            next_at=next_at,
             asks=rule is not None and (m.ACKNOWLEDGED in rule.until or m.ACKNOWLEDGED in rule.ends),
+            quiet=quiet,
+            beside=given.awake.get(person, NOT_AWAKE).pages if given.rules.storm else 0,
         )
     )
-    if not first:
+    if not first and not quiet:
         draft.add(PersonUnreachable(at=given.now, page=key, person=person, rule=row))
 
 
@@ -127,15 +139,60 @@ def quietest(person: Person | None) -> tuple[Method, ...]:
     return tuple(method for method in person.methods if method.kind not in RINGING)[:1] or person.methods[:1]
 
 
+def is_awake(person: PersonId, open_page: OpenPage | None, severity: Severity, given: Situation) -> bool:
+    """Tell whether somebody is awake already for something as severe, so that this page need not ring.
+
+    Of several pages that are repeated, the one that rang last goes on ringing for all of them.
+    """
+    policy, known = given.rules.storm, given.awake.get(person)
+    if policy is None or known is None:
+        return False
+    rang_at = _latest(known.rang, severity, given)
+    own_at = open_page.rang_at if open_page else None
+    if rang_at and given.now - rang_at < policy.rang_within and (own_at is None or rang_at > own_at):
+        return True
+    acted_at = _latest(known.acted, severity, given)
+    return acted_at is not None and given.now - acted_at < policy.acted_within
+
+
+def _latest(at: Mapping[Severity, Instant], severity: Severity, given: Situation) -> Instant | None:
+    return max((when for other, when in at.items() if not given.rules.worse(severity, other)), default=None)
+
+
+def kept_quiet(
+    person: Person | None, open_page: OpenPage | None, given: Situation
+) -> tuple[tuple[Method, ...], Instant | None]:
+    """Answer by what somebody who is awake is told how much waits for them, and when this page is looked at again.
+
+    One message speaks of all their pages: a page that came before the last one is spoken of already, and one that comes
+    soon after it waits for the next.
+    """
+    policy = given.rules.storm
+    assert policy is not None, "only a policy calls somebody awake"
+    if person is None:
+        return (), given.now + policy.rang_within
+    told_at = given.awake.get(person.id, NOT_AWAKE).told_at
+    if told_at is not None and open_page is not None and told_at > open_page.paged_at:
+        return (), given.now + policy.rang_within
+    if told_at is not None and given.now - told_at < policy.counts_every:
+        return (), told_at + policy.counts_every
+    return tuple(method for method in quietest(person) if method.kind not in RINGING), given.now + policy.rang_within
+
+
 def step(draft: Draft, key: PageId, given: Situation) -> None:
     """Ask somebody again whose page came to its next step."""
     open_page = draft.incident.pages.get(key)
     if open_page is None or open_page.next_at is None or open_page.next_at > given.now:
         return  # Ended, or stepped on, by what came due before it in the same moment.
-    person, severity = given.rules.people.get(open_page.person), draft.incident.severity
-    quiet = person.quiet if person else ()
-    kinds = kinds_between(open_page.plan, quiet, severity, open_page.paged_at, open_page.last_at, given.now)
-    following = ring_after(open_page.plan, quiet, severity, open_page.paged_at, given.now)
+    person = given.rules.people.get(open_page.person)
+    is_incident = draft.incident.kind is Kind.INCIDENT
+    quiet = is_incident and is_awake(open_page.person, open_page, draft.incident.severity, given)
+    if not quiet:
+        methods, following = _rung(person, open_page, draft.incident.severity, given)
+    elif open_page.rang_at:
+        methods, following = (), _rung(person, open_page, draft.incident.severity, given)[1]  # Another rings for it.
+    else:
+        methods, following = kept_quiet(person, open_page, given)
     draft.add(
         PageRepeated(
             at=given.now,
@@ -143,10 +200,25 @@ def step(draft: Draft, key: PageId, given: Situation) -> None:
             person=open_page.person,
             step=open_page.step + 1,
             due_at=open_page.next_at,
-            methods=_of_kinds(person, kinds) if person else (),
+            methods=methods,
             next_at=following if open_page.step < STEPS_PER_PAGE_MAX else None,
+            quiet=quiet,
+            beside=given.awake.get(open_page.person, NOT_AWAKE).pages if given.rules.storm else 0,
         )
     )
+
+
+def _rung(
+    person: Person | None, open_page: OpenPage, severity: Severity, given: Situation
+) -> tuple[tuple[Method, ...], Instant | None]:
+    """Answer the methods whose time has come since it last rang, and when the next ones come."""
+    if person is None:
+        return (), None
+    # What was kept quiet has all its steps so far to make up for.
+    last = open_page.last_at if open_page.rang_at else open_page.paged_at - TimeDelta(nanoseconds=1)
+    kinds = kinds_between(open_page.plan, person.quiet, severity, open_page.paged_at, last, given.now)
+    following = ring_after(open_page.plan, person.quiet, severity, open_page.paged_at, given.now)
+    return _of_kinds(person, kinds), following
 
 
 def record_delivery(draft: Draft, command: RecordDelivery, given: Situation) -> None:
@@ -199,8 +271,8 @@ def _attempt_failed(draft: Draft, open_page: OpenPage, command: RecordDelivery, 
     draft.add(
         PageAttemptFailed(at=given.now, page=open_page.page, method=command.method, why=command.why, next=following)
     )
-    # Whoever had it once has it: a later step that fails is not the same as not being reached.
-    if not others and following is None and not open_page.delivered:
+    # Whoever had it once has it, and what was kept quiet has yet to ring: neither is the same as not being reached.
+    if not others and following is None and not open_page.delivered and open_page.rang_at:
         draft.add(PersonUnreachable(at=given.now, page=open_page.page, person=open_page.person, rule=open_page.rule))
 
 

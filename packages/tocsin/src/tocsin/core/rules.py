@@ -30,6 +30,7 @@ from tocsin.core.ids import (
 from tocsin.core.kinds import HandoffPolicy, TestPagePolicy
 from tocsin.core.marks import RESOLVED, MarkName
 from tocsin.core.policies import ReliefPolicy, WatchPolicy
+from tocsin.core.storm import StormPolicy
 from tocsin.core.targets import ComponentOwner as ComponentOwner
 from tocsin.core.targets import EmergencyContact as EmergencyContact
 from tocsin.core.targets import Everybody as Everybody
@@ -439,6 +440,7 @@ class Rulebook(msgspec.Struct, frozen=True):
     emergency: PersonId | None = None
     """Whom to ask when nobody else can be reached."""
     relief: ReliefPolicy | None = None
+    storm: StormPolicy | None = None
 
     def leader(self, roles: Mapping[RoleName, PersonId]) -> PersonId | None:
         """Answer who leads an incident whose roles are filled so; None if nobody does."""

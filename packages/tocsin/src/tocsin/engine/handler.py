@@ -26,6 +26,7 @@ from tocsin.core.kinds import Kind
 from tocsin.core.limits import CONFLICTS_MAX, INCIDENTS_CACHED
 from tocsin.core.messages import Intent
 from tocsin.core.notifications import intents
+from tocsin.engine.awake import Wakefulness, engaged, is_unreached
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.telemetry import Telemetry
 from tocsin.store.port import Append, Attachment, Attempt, Change, Conflict, Headline, Store
@@ -60,6 +61,7 @@ class Handler:
         self.playbooks = playbooks
         self._telemetry = telemetry
         self._cache: OrderedDict[IncidentId, Incident] = OrderedDict()
+        self.awake = Wakefulness()
         self._locks: WeakValueDictionary[IncidentId, asyncio.Lock] = WeakValueDictionary()
         self.rung: Callable[[], None] = lambda: None
         """Called when something was written, so that whoever owes what follows looks at once."""
@@ -96,27 +98,30 @@ class Handler:
     async def prepare(self, incident_id: IncidentId, commands: Sequence[AnyCommand], now: Instant) -> Decision:
         """Decide one or more commands on an incident, without writing anything."""
         before = await self.load(incident_id)
-        return await self._decided(before, before, (), commands, now)
+        return await self._decided(incident_id, before, before, (), commands, now)
 
     async def extend(self, decision: Decision, command: AnyCommand, now: Instant) -> Decision:
         """Decide one command more on what a decision that is not written yet leaves."""
         before = await self.load(decision.incident.id)
-        return await self._decided(before, decision.incident, decision.events, (command,), now)
+        return await self._decided(decision.incident.id, before, decision.incident, decision.events, (command,), now)
 
     async def _decided(
         self,
+        incident_id: IncidentId,
         before: Incident | None,
         incident: Incident | None,
         events: tuple[AnyEvent, ...],
         commands: Sequence[AnyCommand],
         now: Instant,
     ) -> Decision:
-        given = await self.playbooks.situation(before, now)
+        given = await self.playbooks.situation(before, now, self.awake.seen_from(incident_id))
         for command in commands:
             more = decide(incident, command, given)
             incident = fold(incident, more)
             events = (*events, *more)
         assert incident is not None, "a decision that was not refused leaves an incident"
+        if events:
+            self.awake.learn(incident)
         return Decision(incident, events, before.size if before else 0, given, intents(before, events, given))
 
     async def commit(self, decisions: Sequence[Decision], change: Change) -> None:
@@ -160,12 +165,14 @@ class Handler:
         incident = fold(None, await self._store.timeline(incident_id))
         if incident is not None:
             self._remember(incident)
+            self.awake.learn(incident)
         return incident
 
     def forget(self, incidents: Iterable[IncidentId]) -> None:
         """Fold these anew next time: what is cached may be behind the store."""
         for incident in incidents:
             self._cache.pop(incident, None)
+            self.awake.forget(incident)
 
     def _remember(self, incident: Incident) -> None:
         self._cache[incident.id] = incident
@@ -192,4 +199,6 @@ def headline(incident: Incident, given: Situation) -> Headline:
         commander=commander(incident, given),
         next_due_at=next_due_at(given.rules, incident),
         kind=incident.kind,
+        engaged=engaged(incident),
+        unreached=is_unreached(incident),
     )

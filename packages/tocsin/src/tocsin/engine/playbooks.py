@@ -18,6 +18,7 @@ from tocsin.core.kinds import Kind
 from tocsin.core.limits import ROWS_PER_PAGE
 from tocsin.core.oncall import duty, next_change, shift_ends
 from tocsin.core.rules import Duty, Rulebook, ShiftEnds
+from tocsin.core.storm import Awake
 from tocsin.store.codec import decoder, encode
 from tocsin.store.port import Adoption, Change, PlaybookVersion, Store
 
@@ -109,13 +110,15 @@ class Playbooks:
         self._by_version[version] = rulebook
         return rulebook
 
-    async def situation(self, incident: Incident | None, now: Instant) -> Situation:
-        """Gather all that a decision on an incident may depend on."""
+    async def situation(self, incident: Incident | None, now: Instant, awake: Awake | None = None) -> Situation:
+        """Gather all that a decision on an incident may depend on; what is known of others is handed in."""
         rules = await self.of(incident)
         # Time never runs backwards inside one timeline, whatever the machine's clock does.
         instant = max(now, incident.last_at) if incident else now
         span = self._span(rules, instant)
-        return Situation(now=instant, rules=rules, duty=span.duty, ends=span.ends, settles=self.settles)
+        return Situation(
+            now=instant, rules=rules, duty=span.duty, ends=span.ends, awake=awake or {}, settles=self.settles
+        )
 
     def _span(self, rules: Rulebook, at: Instant) -> _Span:
         """Answer who is on call and until when. Every decision asks; the answer holds until somebody takes over."""

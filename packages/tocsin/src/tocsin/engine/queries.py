@@ -80,6 +80,8 @@ class View(msgspec.Struct, frozen=True):
     responders: tuple[PersonId, ...]
     waiting_for: tuple[PersonId, ...]
     """Who was paged and has not answered."""
+    declined: tuple[PersonId, ...]
+    """Who said that they cannot take it."""
     detected_at: Instant | None
     opened_at: Instant | None
     resolved_at: Instant | None
@@ -281,6 +283,7 @@ def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str, b
         commander=leader,
         roles=incident.roles,
         responders=incident.responders,
+        declined=incident.declined,
         waiting_for=tuple(dict.fromkeys(page.person for page in incident.pages.values())),
         detected_at=incident.at(m.DETECTED),
         opened_at=incident.at(m.OPENED),

@@ -79,6 +79,7 @@ class Engine:
         now = self.clock.now()
         await self.playbooks.adopt(self.playbooks.current, now)
         await self.playbooks.refresh(now)
+        await self.handler.awake.load(self.store)
         await self.heartbeats.load(now)
         await self.errands.load(now)
         self.dispatcher.rung = self.ring

@@ -43,6 +43,7 @@ class Telemetry:
         self.intents_waiting = self._gauge("tocsin_intents_waiting", "Messages the outbox still owes.")
         self.dead_letters = self._gauge("tocsin_dead_letters", "Messages given up.")
         self.lag = self._gauge("tocsin_obligation_lag_seconds", "Age of the oldest signal or message that waits.")
+        self.nobody_reachable = self._gauge("tocsin_nobody_reachable", "Open incidents in which nobody answers (E4).")
         self.unaccounted = self._gauge("tocsin_unaccounted_obligations", "Obligations nobody owes. Must be 0.")
 
     def _counter(self, name: str, what: str, *labels: str) -> Counter:

@@ -28,6 +28,7 @@ from tocsin.core.rules import (
     SeverityDefinition,
     Target,
 )
+from tocsin.core.storm import StormPolicy
 from tocsin.playbook import rota
 from tocsin.playbook.acting import actions, failure_modes
 from tocsin.playbook.calendars import calendar
@@ -90,6 +91,7 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         bridge_url=about.bridge.url if about.bridge else "",
         emergency=_emergency(playbook),
         relief=_relief(playbook),
+        storm=_storm(playbook),
         bridge_severities=tuple(Severity(one) for one in about.bridge.severities) if about.bridge else (),
         diagnostics=_diagnostics(about.diagnostics),
         actions=actions(playbook.acting, namespaces, workloads),
@@ -193,6 +195,11 @@ def _relief(playbook: Playbook) -> ReliefPolicy | None:
     return ReliefPolicy(tuple(map(Severity, doc.severities)), doc.again_every, doc.clause) if doc else None
 
 
+def _storm(playbook: Playbook) -> StormPolicy | None:
+    doc = playbook.escalation.storm
+    return StormPolicy(doc.rang_within, doc.acted_within, doc.counts_every, doc.clause) if doc else None
+
+
 def _emergency(playbook: Playbook) -> PersonId | None:
     doc = playbook.escalation.emergency
     return PersonId(doc.person or EMERGENCY_CONTACT) if doc else None
@@ -277,6 +284,7 @@ def _hastened(book: Rulebook, speed: float) -> Rulebook:
     return replace(
         book,
         rows={severity: tuple(_sooner(row, speed) for row in table) for severity, table in book.rows.items()},
+        storm=_sooner_counted(book.storm, speed) if book.storm else None,
         relief=replace(book.relief, again_every=book.relief.again_every / speed) if book.relief else None,
         levels=tuple(replace(level, answers_within=level.answers_within / speed) for level in book.levels),
         watch=replace(
@@ -301,6 +309,15 @@ def _past(policy: DiagnosticsPolicy, speed: float) -> DiagnosticsPolicy:
     baseline = policy.baseline
     shorter = BaselinePolicy(baseline.lasts / speed, baseline.looks_back / speed, baseline.margin / speed)
     return replace(policy, baseline=shorter)
+
+
+def _sooner_counted(storm: StormPolicy, speed: float) -> StormPolicy:
+    return replace(
+        storm,
+        rang_within=storm.rang_within / speed,
+        acted_within=storm.acted_within / speed,
+        counts_every=storm.counts_every / speed,
+    )
 
 
 def _sooner(row: Rule, speed: float) -> Rule:

@@ -13,7 +13,16 @@ from tocsin.playbook.problems import Problem
 from tocsin.playbook.sections import DeadlineDoc, SeverityDoc, TargetDoc
 from tocsin.playbook.words import Whom, spoken
 
-_REPEATS = ("every", "again_every", "asks_every", "not_improving_for", "escalates_within", "scrape_every", "window")
+_REPEATS = (
+    "every",
+    "again_every",
+    "asks_every",
+    "not_improving_for",
+    "escalates_within",
+    "scrape_every",
+    "window",
+    "counts_every",
+)
 """Fields whose duration something is divided by or waits for again and again."""
 
 

@@ -112,7 +112,7 @@ def _ladder(playbook: Playbook, severity: SeverityDoc) -> Iterator[Rule]:
     for place, rung in enumerate(ladder.rungs, start=1):
         contact = playbook.escalation.contacts[rung.contact]
         name = rung.contact.replace("-", " ")
-        vain = f"no acknowledgment in {spoken(within)}, " if place > 1 else ""
+        vain = "no acknowledgment yet, " if place > 1 else ""
         rule = Rule(
             id=row_id(severity.id, f"ladder.{place}"),
             clause=ladder.clause if place > 1 else contact.clause,

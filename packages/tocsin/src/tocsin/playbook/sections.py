@@ -346,6 +346,18 @@ class ReliefDoc(Doc, frozen=True, kw_only=True):
     clause: Clause
 
 
+class StormDoc(Doc, frozen=True, kw_only=True):
+    """Whoever is awake already is not rung again for something as severe or less, but told how many pages wait."""
+
+    rang_within: TimeDelta
+    """Awake is whose open page rang so long ago at most,"""
+    acted_within: TimeDelta
+    """or who is at work on another incident and did something in it so long ago at most."""
+    counts_every: TimeDelta
+    """How often at most they are told of what came since."""
+    clause: Clause
+
+
 class EscalationDoc(Doc, frozen=True, kw_only=True):
     """``escalation.yaml``."""
 
@@ -356,6 +368,7 @@ class EscalationDoc(Doc, frozen=True, kw_only=True):
     flags: dict[Key, Line] = msgspec.field(default_factory=dict)
     emergency: EmergencyDoc | None = None
     relief: ReliefDoc | None = None
+    storm: StormDoc | None = None
 
 
 class AudienceDoc(Doc, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from tocsin.core.gathering import Gathering
 from tocsin.core.ids import IncidentId
 from tocsin.core.incident import Incident, evolve, fold
 from tocsin.core.kinds import ASKED, TESTED, Kind
+from tocsin.core.limits import STEPS_PER_PAGE_MAX
 from tocsin.core.messages import Intent
 from tocsin.core.mitigation import authority_of
 from tocsin.core.objectives import holds
@@ -78,7 +79,9 @@ def pages_have_intents(append: Append, intents: Sequence[Intent]) -> Iterator[st
     for event in append.events:
         if not isinstance(event, e.PersonPaged):
             continue
-        if not event.methods and event.page not in unreachable:
+        if event.quiet and not event.next_at:
+            yield f"{event.page}: {event.person} was not rung and never will be"
+        if not event.methods and not event.quiet and event.page not in unreachable:
             yield f"{event.page}: {event.person} was paged by no method and is not called unreachable"
         yield from (
             f"{event.page}: nothing is sent by {method.kind.value}"
@@ -130,6 +133,27 @@ def unanswered_goes_on(incident: Incident, rules: Rulebook) -> Iterator[str]:
     coming = min((each.due_at for each in deadlines(rules, incident) if _asks(each.rule)), default=None)
     if coming is None or coming > incident.last_at + longest:
         yield f"{incident.id} has no acknowledgment, and nobody is asked before {coming}"
+
+
+def pages_go_on(incident: Incident) -> Iterator[str]:
+    """A page without an answer is asked again as long as its person's rules say so, and never without an end (E2, E4).
+
+    Of one person's pages the latest is the one that goes on; one that asked for an acknowledgment stops with it.
+    """
+    latest = {page.person: page.page for page in incident.pages.values()}
+    for page in incident.pages.values():
+        if page.step > STEPS_PER_PAGE_MAX + 1:
+            yield f"{page.page}: {page.person} was asked {page.step} times"
+        ended = page.step > STEPS_PER_PAGE_MAX or (page.asks and m.ANSWERED in incident.marks)
+        goes_on = page.rang_at is None or any(rule.every for rule in page.plan)
+        if latest[page.person] == page.page and goes_on and not ended and page.next_at is None:
+            yield f"{page.page}: {page.person} has not answered, and is never asked again"
+
+
+def somebody_is_in_charge(incident: Incident, rules: Rulebook) -> Iterator[str]:
+    """What was taken in hand stays in somebody's hands until it is resolved, or is asked for again (R4, O3)."""
+    if incident.acknowledged and not incident.resolved and not (incident.responders or rules.leader(incident.roles)):
+        yield f"{incident.id} was acknowledged, and nobody has it in hand"
 
 
 def _asks(row: Rule) -> bool:

@@ -12,7 +12,8 @@ import msgspec
 from msgspec.structs import replace
 from whenever import Instant, TimeDelta
 
-from tocsin.core.commands import Acknowledge, RecordMitigation, Situation
+from tocsin.core.commands import Acknowledge, AnyCommand, Decline, RecordMitigation, Situation
+from tocsin.core.contact import RINGING
 from tocsin.core.events import Actor
 from tocsin.core.ids import IncidentId, PersonId
 from tocsin.core.incident import Incident
@@ -31,7 +32,7 @@ _TAPS_AGAIN_AFTER: Final = TimeDelta(seconds=20)
 
 
 class Ringing(msgspec.Struct, frozen=True):
-    """A page that somebody could hear."""
+    """A page that somebody could hear in their sleep."""
 
     at: Instant
     person: PersonId
@@ -94,13 +95,15 @@ class People:
 
     def hear(self, person: PersonId, kind: MethodKind, message: Message, key: str, at: Instant) -> None:
         """Let a message reach a person, who may take the incident in hand. A page rings."""
-        if message.kind is MessageKind.PAGE:
+        if message.kind is MessageKind.PAGE and kind in RINGING:
             self.heard.append(Ringing(at, person, kind, message.incident, is_night(at, self._zone)))
         row = self._row(person, kind, at)
         if row is None or dice(self._seed, "answers", person, key).random() >= row.answers:
             return
         after = row.after.drawn(self._seed, "after", person, key)
-        command = Acknowledge(by=Actor(person, via=kind.value))
+        by = Actor(person, via=kind.value)
+        cannot = row.declines and dice(self._seed, "declines", person, key).random() < row.declines
+        command: AnyCommand = Decline(by=by, reason="not now") if cannot else Acknowledge(by=by)
         self._answer(Act(at + after, message.incident, command, f"answers.{key}"))
 
     def saw(self, incident: Incident) -> None:

@@ -70,6 +70,26 @@ class Answering(Struct, frozen=True):
     """Contact methods; none means all."""
     when: Literal["always", "day", "night"] = "always"
     """Night is from 22:00 to 07:00 in the zone of the playbook's calendar."""
+    declines: Share = 0.0
+    """The chance that an answer is "I cannot"."""
+
+
+class Asking(Struct, frozen=True):
+    """One line of how people want to be paged."""
+
+    by: tuple[MethodKind, ...]
+    after: TimeDelta = TimeDelta.ZERO
+    every: TimeDelta | None = None
+
+
+class Wish(Struct, frozen=True):
+    """How some people want to be paged, whatever the playbook says of them."""
+
+    notify: tuple[Asking, ...]
+    who: tuple[str, ...] = ()
+    """Ids of people; none means everybody. Kinds that somebody has no method of are left out for them."""
+    quiet_but_for: tuple[str, ...] = ()
+    """If set: from 22:00 to 07:00 UTC only pages of these severities ring."""
 
 
 class Team(Struct, frozen=True):
@@ -197,6 +217,7 @@ class Scenario(Struct, frozen=True):
     about: str = ""
     people: tuple[Answering, ...] = (Answering(answers=0.9, after=_spread("30s..4m")),)
     """Whom no row fits does not answer."""
+    wishes: tuple[Wish, ...] = ()
     team: Team = Team()
     service: tuple[Breakage, ...] = ()
     rates: tuple[Rate, ...] = ()

@@ -39,6 +39,7 @@ from tocsin.simulate.people import People
 from tocsin.simulate.scenario import Scenario
 from tocsin.simulate.service import SOURCE, Service, SimulatedSignals
 from tocsin.simulate.team import Act
+from tocsin.simulate.wishes import wished
 from tocsin.store.memory import MemoryStore
 from tocsin.store.port import Change, StoreUnavailable
 
@@ -75,7 +76,7 @@ class LawfulHandler(Handler):
         """Decide, and decide again."""
         before = await self.load(incident_id)
         decision = await super().prepare(incident_id, commands, now)
-        given = await self.playbooks.situation(before, now)
+        given = decision.given
         self._observed.found(laws.nothing_is_decided_twice(before, decision.incident, commands, given))
         return decision
 
@@ -96,6 +97,7 @@ class Process:
 
     def __init__(self, world: "World", number: int) -> None:
         store, clock = world.store, world.clock
+        self._store = store
         self.telemetry = SimulatedTelemetry(world.laws)
         self.playbooks = Playbooks(store, world.rules)
         if world.checked:
@@ -129,6 +131,7 @@ class Process:
         """Do what a starting engine does."""
         await self.playbooks.adopt(self.playbooks.current, now)
         await self.playbooks.refresh(now)
+        await self.handler.awake.load(self._store)
         await self.heartbeats.load(now)
         await self.errands.load(now)
 
@@ -404,6 +407,8 @@ class World:
             self.laws.found(laws.unanswered_goes_on(incident, self.rules))
             self.laws.found(laws.drills_ask_one_person(incident, append.events))
             self.laws.found(laws.errands_are_answered_by_their_own(incident, append.events))
+            self.laws.found(laws.pages_go_on(incident))
+            self.laws.found(laws.somebody_is_in_charge(incident, self.rules))
             if self.checked and self._process is not None:
                 given = Situation(now=incident.last_at, rules=self.rules, duty={})
                 self.laws.found(laws.headline_is_true(append, incident, given))
@@ -437,7 +442,7 @@ def _only_measured_again(before: Incident, after: Incident, events: Sequence[Any
 
 def prepared(rules: Rulebook, scenario: Scenario) -> Rulebook:
     """Fit a playbook to a story: its own channels for each kind of contact, and the story's date and rhythm."""
-    book = rerouted(rules)
+    book = rerouted(wished(rules, scenario))
     if scenario.watch_every is not None:
         book = replace(book, watch=replace(book.watch, asks_every=scenario.watch_every))
     if scenario.heartbeats == "left out":

@@ -52,6 +52,17 @@ class Signal(msgspec.Struct, frozen=True):
     """How many observations it holds."""
 
 
+class Engagement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One person in one incident: asked, at work, or both. By it others are told who is awake."""
+
+    person: PersonId
+    waits: bool = False
+    """Whether a page of theirs has no answer."""
+    rang_at: Instant | None = None
+    told_at: Instant | None = None
+    acted_at: Instant | None = None
+
+
 class Headline(msgspec.Struct, frozen=True):
     """What lists and wake-ups need of an incident without folding it. Derived; the timeline is the truth."""
 
@@ -68,6 +79,9 @@ class Headline(msgspec.Struct, frozen=True):
     commander: str
     next_due_at: Instant | None
     kind: Kind = Kind.INCIDENT
+    engaged: tuple[Engagement, ...] = ()
+    unreached: bool = False
+    """The alarm has sounded and nobody has it in hand (E4)."""
 
 
 class Append(msgspec.Struct, frozen=True):

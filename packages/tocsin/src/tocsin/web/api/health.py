@@ -1,12 +1,18 @@
 """How Tocsin itself is: for load balancers and for Prometheus."""
 
+from typing import Final, Literal
+
 import msgspec
 from litestar import Response, get
 from whenever import Instant
 
+from tocsin.core.ids import IncidentId
 from tocsin.store.port import Unaccounted
 from tocsin.web.auth import Role
 from tocsin.web.site import VERSION, TheSite, says
+
+_NAMED: Final = 20
+"""Incidents named in the answer; the metric counts all."""
 
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -14,21 +20,26 @@ EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 class Health(msgspec.Struct, frozen=True):
     """Tocsin is up and its store answers."""
 
-    status: str
+    status: Literal["ok", "degraded"]
+    """``degraded``: it works, and an incident has nobody who answers (E4)."""
     version: str
     playbook: str
     now: Instant
     """By the server's clock."""
     beat_at: Instant | None
     """When the engine last proved that every loop steps and the store commits; a watchdog looks at this."""
+    nobody_reachable: tuple[IncidentId, ...] = ()
+    """The first incidents in which nobody answers."""
 
 
 @get("/health", opt=says(None))
 async def health(site: TheSite) -> Health:
-    """Answer 200 while the store answers; open to everybody."""
+    """Answer 200 while the store answers; open to everybody. Restarting it would not wake anybody."""
     await site.engine.store.next_due_at()
+    unreached = tuple(site.engine.handler.awake.unreached)
+    status: Literal["ok", "degraded"] = "degraded" if unreached else "ok"
     engine = site.engine
-    return Health("ok", VERSION, site.rules.version, engine.clock.now(), engine.pulse.beat_at)
+    return Health(status, VERSION, site.rules.version, engine.clock.now(), engine.pulse.beat_at, unreached[:_NAMED])
 
 
 @get("/unaccounted", opt=says(Role.VIEWER))
@@ -43,4 +54,5 @@ async def metrics(site: TheSite) -> Response[bytes]:
     engine = site.engine
     now = engine.clock.now()
     engine.telemetry.counted(await engine.store.counts(now), now)
+    engine.telemetry.nobody_reachable.set(len(engine.handler.awake.unreached))
     return Response(engine.telemetry.exposition(), media_type=EXPOSITION)

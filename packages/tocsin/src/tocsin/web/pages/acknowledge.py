@@ -1,25 +1,26 @@
-"""The page behind a signed link: what is wrong, how badly, since when, and one button that says "I am on it".
+"""The page behind a signed link: what is wrong, how badly, since when, and the answers that one may give to it.
 
-Looking at the page changes nothing, because mail scanners and chat previews follow links. Only the button acknowledges,
-and pressing it twice does no harm.
+Looking at the page changes nothing, because mail scanners and chat previews follow links. Only a button answers, and
+pressing it twice does no harm. Whoever was woken by a storm sees all that waits for them, and answers it in one act.
 """
 
 from collections.abc import Sequence
 from html import escape
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from whenever import Instant
 
-from tocsin.core.commands import Acknowledge, Refused
+from tocsin.core.commands import Acknowledge, Decline, Refused
 from tocsin.core.events import Actor
 from tocsin.core.ids import PersonId
 from tocsin.core.kinds import Kind
 from tocsin.core.rules import Rulebook
 from tocsin.core.stages import Stage
 from tocsin.engine.links import Grant, LinkRefused
+from tocsin.engine.open_pages import Waiting, acknowledge_all, waiting
 from tocsin.engine.queries import View
 from tocsin.store.port import Conflict, StoreUnavailable
 from tocsin.web.pages.errand import errand
@@ -28,6 +29,14 @@ from tocsin.web.problems import Declined, Fault, explain, headers_of
 from tocsin.web.site import Site, TheSite, says
 
 _EXPECTED: Final = (LinkRefused, Refused, Declined, StoreUnavailable, Conflict)
+_LISTED: Final = 20
+"""Pages that are listed beside the link's own; the others are counted."""
+_REASON_MAX: Final = 400
+_I_CANNOT: Final = (
+    '<form method="post" class="cannot"><label for="reason">Cannot take it? Whoever is next is asked at once.</label>'
+    f'<input id="reason" name="reason" maxlength="{_REASON_MAX}" placeholder="Why, if you like" autocomplete="off">'
+    '<button type="submit" name="act" value="decline" class="quiet">I cannot</button></form>'
+)
 _OPEN: Final = says(None, answers=str, media_type="text/html")
 
 
@@ -38,20 +47,26 @@ async def show(site: TheSite, token: FromPath[str]) -> Response[str]:
         grant, view = await _granted(site, token)
     except _EXPECTED as error:
         return _problem(site, error, token="")
-    return _incident(site, grant, view)
+    return await _incident(site, grant, view)
 
 
 @post("/a/{token:str}", status_code=HTTPStatus.OK, opt=_OPEN)
-async def acknowledge(site: TheSite, token: FromPath[str]) -> Response[str]:
-    """Acknowledge for the person whom the link was made for, and say what to do next."""
+async def answer(request: Request[Any, Any, Any], site: TheSite, token: FromPath[str]) -> Response[str]:
+    """Answer for the person whom the link was made for, and say what to do next. Without a word it acknowledges."""
     try:
         grant, view = await _granted(site, token)
-        if view.stage is not Stage.RESOLVED:
-            await site.engine.handle(grant.incident, Acknowledge(by=Actor(person=grant.person, via="link")))
+        form = await request.form()
+        act, by = str(form.get("act", "acknowledge")), Actor(person=grant.person, via="link")
+        if act == "all":
+            await acknowledge_all(site.engine, by)
+        elif view.stage is not Stage.RESOLVED:
+            reason = str(form.get("reason", ""))[:_REASON_MAX]
+            command = Decline(by=by, reason=reason) if act == "decline" else Acknowledge(by=by)
+            await site.engine.handle(grant.incident, command)
         view = await _view(site, grant)
     except _EXPECTED as error:
         return _problem(site, error, token)
-    return _incident(site, grant, view)
+    return await _incident(site, grant, view)
 
 
 async def _granted(site: Site, token: str) -> tuple[Grant, View]:
@@ -67,17 +82,21 @@ async def _view(site: Site, grant: Grant) -> View:
     return view
 
 
-def _incident(site: Site, grant: Grant, view: View) -> Response[str]:
+async def _incident(site: Site, grant: Grant, view: View) -> Response[str]:
     rules, now = site.rules, site.engine.clock.now()
     if view.kind is not Kind.INCIDENT:
         return errand(view, grant, rules, now)
+    open_pages = await waiting(site.engine, grant.person, _LISTED)
+    count = len(site.engine.handler.awake.waiting_for(grant.person))
     resolved, answered = view.stage is Stage.RESOLVED, grant.person in view.responders
+    asked = grant.person in view.waiting_for  # Again, perhaps: whoever fell asleep is.
+    others = _others(open_pages, count, grant, now)
     if resolved:
-        below = _over(view, now)
-    elif answered:
-        below = _yours(grant, view, rules)
+        below = _over(view, now) + others
+    elif answered and not asked:
+        below = _yours(grant, view, rules) + others
     else:
-        below = _question(grant, view, rules)
+        below = _question(grant, view, rules, others)
     tone = "good" if resolved else TONES[min(rules.rank(view.severity), len(TONES) - 1)]
     return page(f"{view.severity} {view.title}", tone, _head(view, rules, now) + below, HTTPStatus.OK)
 
@@ -110,7 +129,7 @@ def _in_hand(view: View, rules: Rulebook) -> str:
     return f"nobody yet; asked: {waiting}" if waiting else "nobody yet"
 
 
-def _question(grant: Grant, view: View, rules: Rulebook) -> str:
+def _question(grant: Grant, view: View, rules: Rulebook, others: str) -> str:
     name = _names((grant.person,), rules)
     known = rules.people.get(grant.person)
     takes_command = known is None or known.takes_command
@@ -127,10 +146,36 @@ def _question(grant: Grant, view: View, rules: Rulebook) -> str:
         "Your name and the time go into the timeline.",
         "The next page shows what is due first.",
     )
-    button = (
-        f'<form method="post"><button type="submit">I am on it</button></form><p class="soft">as {escape(name)}</p>'
+    buttons = (
+        f'<form method="post"><button type="submit" name="act" value="acknowledge">Acknowledge</button></form>'
+        f'<p class="soft">I am on it, as {escape(name)}</p>'
     )
-    return button + points("What happens then", then)
+    refused = _refusal(grant, view)
+    return refused + buttons + others + points("What happens then", then) + ("" if refused else _I_CANNOT)
+
+
+def _refusal(grant: Grant, view: View) -> str:
+    if grant.person not in view.declined or grant.person in view.waiting_for:
+        return ""  # Asked anew since, one may say so anew.
+    others = "others were asked" if view.waiting_for or view.responders else "nobody else has been found yet"
+    return (
+        f'<div class="said"><strong>You said that you cannot.</strong><br>It is noted, and {others}. '
+        "If you can after all, acknowledge it.</div>"
+    )
+
+
+def _others(open_pages: Sequence[Waiting], count: int, grant: Grant, now: Instant) -> str:
+    """Show what else waits for the same person, and the one button that answers all of it."""
+    here = any(each.incident == grant.incident for each in open_pages)
+    others = [each for each in open_pages if each.incident != grant.incident]
+    if not others:
+        return ""
+    lines = tuple(f"{each.severity} {each.incident}: {each.title}, {_ago(each.paged_at, now)}" for each in others)
+    more = count - len(others) - here
+    button = f'<button type="submit" name="act" value="all" class="quiet">Acknowledge all {count}</button>'
+    heading = f"Also waiting for you: {count - here}"
+    rest = (f"and {more} more",) if more > 0 else ()
+    return f'<form method="post">{button}</form>{points(heading, (*lines, *rest))}'
 
 
 def _yours(grant: Grant, view: View, rules: Rulebook) -> str:

@@ -34,7 +34,12 @@ dd{margin:0;overflow-wrap:anywhere}
 form{margin:1.15rem 0 0}
 button{width:100%;min-height:4.1rem;border:0;border-radius:14px;background:var(--act);color:var(--act-ink);
 font:inherit;font-size:1.35rem;font-weight:700;cursor:pointer}
-button:focus-visible{outline:4px solid var(--calm);outline-offset:3px}
+button.quiet{min-height:3.1rem;font-size:1.1rem;background:transparent;color:var(--ink);border:2px solid var(--line)}
+.cannot{margin-top:1.6rem;padding-top:1.1rem;border-top:1px solid var(--line);display:grid;gap:.6rem}
+label{color:var(--soft)}
+input{width:100%;min-height:3rem;padding:0 .8rem;border:2px solid var(--line);border-radius:12px;
+background:var(--ground);color:var(--ink);font:inherit}
+input:focus-visible,button:focus-visible{outline:4px solid var(--calm);outline-offset:3px}
 .next{margin:1.15rem 0 0}
 .next h2{font-size:1rem;margin:0 0 .3rem}
 .next ul{margin:0;padding-left:1.15rem}
