@@ -250,6 +250,7 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
         errands=Errands(store, handler, numbers, Packets(store, handler)),
         diagnoser=Diagnoser(store, handler, reached, measured, clock, telemetry),
         telemetry=telemetry,
+        targets=reached,
     )
     return Tocsin(settings, engine, channels, http, links, reached)
 

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from whenever import Instant
 
 from tocsin.core import marks as m
+from tocsin.core.commands import Situation
 from tocsin.core.deadlines import deadlines
 from tocsin.core.diagnostics import DiagnosticResult
 from tocsin.core.escalation import describe
@@ -34,6 +35,7 @@ from tocsin.core.scorecard import Promise, promises
 from tocsin.core.stages import Stage
 from tocsin.engine.handler import Handler
 from tocsin.engine.ledger import Ledger, obligations
+from tocsin.engine.run_views import RunView, pressing, run_views
 from tocsin.store.port import Headline, Store
 
 
@@ -105,6 +107,10 @@ class View(msgspec.Struct, frozen=True):
     """Whether diagnostics are being gathered now."""
     size: int
     """How many events it has: its version."""
+    runs: tuple[RunView, ...] = ()
+    """What of the playbook's actions was asked for here, oldest first (M3, M4)."""
+    delegate: PersonId | None = None
+    """Who may approve in the commander's stead."""
 
 
 class OnCall(msgspec.Struct, frozen=True):
@@ -149,7 +155,8 @@ class Queries:
         given = await self._handler.playbooks.situation(incident, now)
         due = await self.due(incident_id, now)
         missing = unproven(incident, given)
-        return _view(incident, due or (), missing, commander(incident, given), bridge(incident, given.rules))
+        view = _view(incident, due or (), missing, commander(incident, given), bridge(incident, given.rules))
+        return _with_runs(view, incident, given) if incident.runs.count else view
 
     async def due(self, incident_id: IncidentId, now: Instant) -> tuple[Due, ...] | None:
         """Answer what is owed in an incident, soonest first."""
@@ -233,6 +240,17 @@ class Queries:
             )
             for rotation in rules.rotations.values()
         )
+
+
+def _with_runs(view: View, incident: Incident, given: Situation) -> View:
+    runs = run_views(incident, given)
+    urgent = incident.acknowledged and not incident.resolved
+    return replace(
+        view,
+        runs=runs,
+        delegate=incident.runs.delegate.person if incident.runs.delegate else None,
+        next_action=(pressing(runs, given.now) if urgent else "") or view.next_action,
+    )
 
 
 def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str, bridge_url: str) -> View:

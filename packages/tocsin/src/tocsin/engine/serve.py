@@ -1,13 +1,15 @@
 """The running engine: a few loops, each calling its step when it is time to. This is the only file that sleeps."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from whenever import Instant, TimeDelta
 
+from tocsin.actions.port import Target
+from tocsin.core.actions import TargetKind
 from tocsin.core.commands import AnyCommand
-from tocsin.core.events import AnyEvent, IncidentDeclared, StageChanged
-from tocsin.core.ids import IncidentId
+from tocsin.core.events import Actor, AnyEvent, IncidentDeclared, StageChanged
+from tocsin.core.ids import IncidentId, RunId
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Clock, Numbers
 from tocsin.engine.diagnostics import Diagnoser
@@ -16,8 +18,10 @@ from tocsin.engine.errands import Errands
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
 from tocsin.engine.intake import Intake
+from tocsin.engine.mitigations import Mitigations, Values
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.reconciler import Reconciler
+from tocsin.engine.runner import Runner
 from tocsin.engine.telemetry import Telemetry
 from tocsin.engine.watcher import Watcher
 from tocsin.store.port import Signal, Store, StoreUnavailable
@@ -53,6 +57,7 @@ class Engine:
         errands: Errands,
         diagnoser: Diagnoser | None = None,
         telemetry: Telemetry,
+        targets: Mapping[TargetKind, Target] | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -69,6 +74,10 @@ class Engine:
         intake.reporters.append(errands)
         self.diagnoser = diagnoser
         self.telemetry = telemetry
+        self.targets = targets or {}
+        measure = watcher.measure if watcher else None
+        self.runner = Runner(store, handler, self.targets, measure, clock, telemetry)
+        self.mitigations = Mitigations(store, handler, self.targets)
         self._bells: dict[str, asyncio.Event] = {}
         self._stopping = asyncio.Event()
 
@@ -83,6 +92,7 @@ class Engine:
         self.handler.rung = self.ring
         if self.diagnoser is not None:
             self.diagnoser.rung = self.ring
+        self.runner.rung = self.ring
 
     async def accept(self, source: str, body: bytes) -> tuple[Signal, ...]:
         """Keep a signal; when this returns, the sender may be told so."""
@@ -98,6 +108,12 @@ class Engine:
         if events:
             self.ring()
         return events
+
+    async def propose(self, incident: IncidentId, action: str, values: Values, by: Actor) -> RunId:
+        """Ask for an action of the incident's playbook; answer the run. Raises `Refused`."""
+        run = await self.mitigations.propose(incident, action, values, by, self.clock.now())
+        self.ring()
+        return run
 
     async def reload(self, rulebook: Rulebook) -> None:
         """Put another version of the playbook in force for incidents yet to come."""
@@ -123,6 +139,7 @@ class Engine:
             "reconciler": self.reconciler.step,
             "dispatcher": self.dispatcher.step,
             "errands": self.errands.step,
+            "runner": self.runner.step,
         }
         if self.watcher is not None:
             steps["watcher"] = self.watcher.step
@@ -134,6 +151,7 @@ class Engine:
                 loops.create_task(self._loop(name, step, bell))
         if self.diagnoser is not None:
             await self.diagnoser.stop()
+        await self.runner.settle()
         await self.dispatcher.settle()
 
     async def _loop(self, name: str, step: Step, bell: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ from tocsin.engine.serve import Engine
 from tocsin.store.codec import enc_hook
 from tocsin.web import openapi
 from tocsin.web.api import (
+    actions,
     acts,
     classify,
     diagnostics,
@@ -29,7 +30,7 @@ from tocsin.web.auth import authorize
 from tocsin.web.callbacks import pagerduty, slack
 from tocsin.web.callbacks.doors import Replies, Secrets
 from tocsin.web.ingest import Ingest
-from tocsin.web.pages import acknowledge
+from tocsin.web.pages import acknowledge, approval
 from tocsin.web.problems import answering
 from tocsin.web.site import Reload, Site, provide_caller, provide_site
 
@@ -76,6 +77,7 @@ def _routes() -> list[ControllerRouterHandler]:
         openapi.serve,
         acknowledge.show,
         acknowledge.acknowledge,
+        *approval.handlers(),
         Router("/signals", route_handlers=[signals.alertmanager, signals.heartbeat, signals.report]),
         Router(
             "/callbacks",
@@ -94,6 +96,7 @@ def _routes() -> list[ControllerRouterHandler]:
                 incidents.ledger,
                 diagnostics.diagnostics,
                 *acts.handlers(),
+                *actions.handlers(),
             ],
         ),
         Router("/api/v1", route_handlers=[health.unaccounted, *errands.handlers()]),

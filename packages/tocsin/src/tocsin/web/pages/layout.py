@@ -34,6 +34,7 @@ dd{margin:0;overflow-wrap:anywhere}
 form{margin:1.15rem 0 0}
 button{width:100%;min-height:4.1rem;border:0;border-radius:14px;background:var(--act);color:var(--act-ink);
 font:inherit;font-size:1.35rem;font-weight:700;cursor:pointer}
+button.no{background:transparent;color:var(--ink);border:2px solid var(--line);min-height:3.2rem;font-size:1.1rem}
 button:focus-visible{outline:4px solid var(--calm);outline-offset:3px}
 .next{margin:1.15rem 0 0}
 .next h2{font-size:1rem;margin:0 0 .3rem}
