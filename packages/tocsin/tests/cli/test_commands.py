@@ -26,6 +26,7 @@ PROMISED = (
         "classify",
         "simulate",
     ),
+    *("actions", "mitigate", "approve", "reject", "withdraw", "delegate", "watch"),
     *(
         "diagnose",
         "role",

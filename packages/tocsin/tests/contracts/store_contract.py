@@ -12,6 +12,7 @@ from tocsin.core.limits import ATTACHMENTS_KEPT
 from tocsin.core.messages import MessageKind
 from tocsin.store.port import Adoption, Append, Change, Conflict, Counts, SignalRecord, Store, Unaccounted
 
+from .run_contract import BOOSTER, RunContract
 from .store_values import (
     NOON,
     a_beat,
@@ -597,7 +598,9 @@ class DiagnosticsContract:
         assert [each is not None for each in found] == [False, False, True, True, True]
 
 
-class StoreContract(TimelineContract, AlertContract, OutboxContract, SettingsContract, DiagnosticsContract):
+class StoreContract(
+    TimelineContract, AlertContract, OutboxContract, SettingsContract, DiagnosticsContract, RunContract
+):
     """All of it, over a fixture ``store``."""
 
 
@@ -634,6 +637,8 @@ async def everything(store: Store) -> list[object]:
         [await store.imports(), await store.imports(after(5)), await store.pages(NOON, after(5), 3)],
         [await store.gatherings(2), await store.gatherings(9, ("a", "b"))],
         [await store.attachment(Digest(f"sha256:{name}")) for name in "abcdefgh"],
+        [await store.runs_due(after(minute), 3) for minute in (0, 5, 100)],
+        [await store.next_run_at(), await store.helped((BOOSTER,))],
         [await store.counts(after(minute)) for minute in (0, 5, 100)],
         [await store.headlines(kind=kind) for kind in Kind],
         await store.unaccounted(),

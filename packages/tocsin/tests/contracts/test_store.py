@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tocsin.core.alert import Disposition
+from tocsin.core.ids import RunId
 from tocsin.core.messages import MessageKind
 from tocsin.store.memory import MemoryStore
-from tocsin.store.port import Adoption, Change, Conflict, Store
+from tocsin.store.port import Adoption, Change, Conflict, Held, Lease, Store
 from tocsin.store.sqlite import SqliteStore
 
+from .run_contract import BOOSTER, a_run
 from .store_contract import StoreContract, everything
 from .store_values import (
     a_beat,
@@ -94,6 +96,22 @@ _appends = st.builds(
     next_due_at=_maybe_instants,
     resolved_at=_maybe_instants,
 )
+_runs = st.builds(
+    lambda number, run, holds, owed, verdict: a_run(
+        number,
+        run,
+        holds=BOOSTER if holds else None,
+        state="started" if holds else "over",
+        next_at=owed,
+        verdict=verdict,
+    ),
+    _numbers,
+    st.sampled_from(["R1", "R2"]),
+    st.booleans(),
+    _maybe_instants,
+    st.sampled_from(["", "improved", "worse", "no_data"]),
+)
+_leases = st.builds(lambda number, minute: Lease(incident_id(number), RunId("R1"), after(minute)), _numbers, _minutes)
 _changes = st.builds(
     Change,
     signals=_some(st.builds(a_signal, _names, alerts=st.integers(0, 3), body=st.binary(max_size=3), minute=_minutes)),
@@ -121,6 +139,8 @@ _changes = st.builds(
     ),
     silences=_some(st.builds(a_silence, _names, ends=_minutes, ended_early=_maybe_minutes)),
     tokens=_some(st.builds(a_token, _names, revoked=_maybe_minutes)),
+    runs=_some(_runs),
+    leases=_some(_leases),
     beats=_some(st.builds(a_beat, _names, seen=_minutes, missing=_maybe_minutes)),
     playbooks=_some(st.builds(a_playbook, st.sampled_from("12"), st.binary(max_size=3))),
     arrangements=_some(st.builds(an_override, _names, ends=_minutes, withdrawn=_maybe_minutes)),
@@ -164,6 +184,8 @@ async def _take(store: Store, step: Change | tuple[int, int, int, dict[str, int]
             await store.commit(await _aimed(store, step))
         except Conflict:
             return "conflict"
+        except Held as held:
+            return str(held)
         return "kept"
     minute, lease, limit, busy = step
     return await store.claim(after(minute), after(minute + lease), limit, busy)

@@ -21,7 +21,7 @@ from tocsin.core.commands import (
 from tocsin.core.decide import decide
 from tocsin.core.events import Actor
 from tocsin.core.ids import INCIDENT_COMMANDER, ComponentId, PersonId, RunId
-from tocsin.core.messages import MessageKind
+from tocsin.core.messages import Asked, MessageKind
 from tocsin.core.notifications import intents
 from tocsin.core.runs import RunState
 
@@ -342,11 +342,15 @@ def test_the_commander_is_told_with_a_way_to_answer_and_the_channel_hears_of_all
     tale = ArmedTale.led()
     before = tale.state
     events = decide(before, ProposeMitigation(by=by("jamal-haddad"), action=UNDO, before=BEFORE), tale.given)
-    (asked,) = [intent for intent in intents(before, events, tale.given) if intent.run]
-    assert (asked.person, asked.run, asked.message.kind) == (tale.primary, R1, MessageKind.NOTICE)
+    (asked,) = [intent for intent in intents(before, events, tale.given) if intent.approval]
+    assert (asked.person, asked.message.kind) == (tale.primary, MessageKind.NOTICE)
+    run = next(event for event in events if isinstance(event, e.MitigationProposed))
+    assert asked.approval == Asked(R1, run.digest, run.expires_at)
     assert "--to-revision=1" in asked.message.text
     own = decide(before, ProposeMitigation(by=tale.leader, action=UNDO, before=BEFORE), tale.given)
-    assert not [intent for intent in intents(before, own, tale.given) if intent.run], "they know what they asked for"
+    assert not [intent for intent in intents(before, own, tale.given) if intent.approval], (
+        "they know what they asked for"
+    )
 
 
 def test_unknown_runs_are_nothing_to_record() -> None:

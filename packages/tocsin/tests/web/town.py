@@ -9,9 +9,12 @@ import msgspec
 from litestar import Litestar
 from whenever import Instant, TimeDelta
 
+from tocsin.actions.memory import MemoryTarget, State, Workload
 from tocsin.channels.failover import ChannelTable
 from tocsin.channels.port import Channel
-from tocsin.core.ids import ChannelName, IncidentId, PersonId
+from tocsin.core.actions import TargetKind
+from tocsin.core.ids import ChannelName, IncidentId, PersonId, RunId
+from tocsin.core.messages import Asked
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers
 from tocsin.engine.dispatcher import Dispatcher
@@ -44,6 +47,14 @@ SECRETS = Secrets(pagerduty=("the old secret", "the new secret"), slack=SIGNING_
 
 SUNDAY = Instant.from_utc(2026, 11, 22, 3)
 """Three in the morning, when nobody wants to be woken."""
+
+
+def cluster() -> MemoryTarget:
+    """What the playbook's workloads run; Agent Booster was deployed an hour ago, and nothing since."""
+    long_ago, lately = SUNDAY - TimeDelta(hours=48), SUNDAY - TimeDelta(hours=1)
+    booster = Workload(history={1: State("booster:1.9.0", at=long_ago), 2: State("booster:1.9.1", at=lately)})
+    others = ("deployment/agentdb", "statefulset/agentdb-replica", "deployment/router", "deployment/quic-transport")
+    return MemoryTarget({"deployment/agent-booster": booster} | {name: Workload() for name in others})
 
 
 class SetClock:
@@ -97,6 +108,7 @@ class Town:
         self.telemetry = Telemetry()
         self.links = Links(b"a secret of the tests", "https://tocsin.example")
         self.next_rules: Rulebook | Exception = rules
+        self.target = cluster()
         self.engine = self._engine()
         self.queries = Queries(self.store, self.engine.handler)
         self.app: Litestar = create_app(self.engine, self.queries, self.links, self._reload, SECRETS)
@@ -133,6 +145,7 @@ class Town:
             watcher=None,
             errands=Errands(self.store, handler, numbers, Packets(self.store, handler)),
             telemetry=self.telemetry,
+            targets={TargetKind.KUBERNETES: self.target},
         )
 
     async def _reload(self) -> Rulebook:
@@ -205,6 +218,19 @@ class Town:
         while await self.engine.dispatcher.step(self.clock.now()) == self.clock.now():
             await self.engine.dispatcher.settle()
         await self.engine.dispatcher.settle()
+
+    async def carry_out(self) -> None:
+        """Let the runner do all that is ready."""
+        await self.engine.runner.step(self.clock.now())
+        await self.engine.runner.settle()
+
+    async def approval(self, incident: IncidentId, run: str, person: str) -> str:
+        """The path of the link by which this person approves a run."""
+        known = await self.engine.handler.load(incident)
+        assert known is not None
+        of = known.runs.by_id[RunId(run)]
+        asked = Asked(of.id, of.digest, of.expires_at)
+        return f"/p/{self.links.approval_token(incident, PersonId(person), asked)}"
 
     def refused(self, reason: str) -> float:
         """How many refusals were counted for a reason."""

@@ -138,6 +138,7 @@ def _show_incident(now: Session, incident: str, count: int | None) -> None:
         return
     _head(now.screen, view)
     _objectives(now.screen, view)
+    _asked_for(now.screen, view)
     _due(now.screen, owed, count is None)
     if count is not None:
         lines = [line for line in lines if line["event"]["type"] not in _TOLD_BY_OTHERS]
@@ -232,6 +233,20 @@ def _sample(sample: dict[str, Any]) -> tuple[Piece, ...]:
     read: Sample = msgspec.convert(sample, Sample, dec_hook=dec_hook)
     verdict: Piece = ("holds", "green") if holds(read) else ("does not hold", "bold red")
     return (read.component, figure(read), verdict)
+
+
+def _asked_for(screen: Screen, view: dict[str, Any]) -> None:
+    """Show the runs, and what is to be typed about the first that waits."""
+    if not view["runs"]:
+        return
+    from tocsin.cli.mitigate import runs_table  # noqa: PLC0415 - most incidents are over without one.
+
+    screen.gap()
+    screen.line(("Mitigations", "bold"))
+    runs_table(screen, view["runs"])
+    waiting = next((run for run in view["runs"] if run["state"] == "waiting"), None)
+    if waiting is not None:
+        screen.line((f"tocsin approve {view['id']} {waiting['id']}", "cyan"), indent=2)
 
 
 def _due(screen: Screen, owed: dict[str, Any], everything: bool) -> None:

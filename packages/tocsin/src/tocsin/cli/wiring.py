@@ -255,6 +255,7 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
         errands=Errands(store, handler, numbers, Packets(store, handler)),
         diagnoser=Diagnoser(store, handler, reached, measured, clock, telemetry),
         telemetry=telemetry,
+        targets=reached,
     )
     if settings.deadman_url and http is not None:
         engine.pulse.ping = _deadman(settings, http)

@@ -423,6 +423,8 @@ class Reason(StrEnum):
     NOT_ASKED = "not_asked"
     ERRAND_OVER = "errand_over"
     NO_CONTACT_METHOD = "no_contact_method"
+    NO_TARGET = "no_target"
+    TARGET_UNREACHABLE = "target_unreachable"
 
 
 class Refused(Exception):

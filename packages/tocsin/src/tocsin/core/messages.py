@@ -99,6 +99,14 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """An answer is asked for although it is no page: a hand-off to be accepted."""
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """A run that waits for somebody's approval, and exactly what would be approved."""
+
+    run: RunId
+    digest: str
+    expires_at: Instant
+
+
 class Intent(msgspec.Struct, frozen=True):
     """One message to one address: a row of the outbox."""
 
@@ -114,7 +122,7 @@ class Intent(msgspec.Struct, frozen=True):
     method: Method
     page: PageId | None = None
     person: PersonId | None = None
-    run: RunId | None = None
+    approval: Asked | None = None
     """What waits for this person's approval: the message carries the link to it."""
     step: RoomStep | None = None
     """What is to be done to the incident's room with the message; None: the message is delivered."""

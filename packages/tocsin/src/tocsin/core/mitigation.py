@@ -35,7 +35,7 @@ from tocsin.core.ids import PersonId, RunId
 from tocsin.core.incident import Incident
 from tocsin.core.judgement import commander, refuse_ended
 from tocsin.core.limits import PROPOSALS_OPEN_MAX
-from tocsin.core.proposing import judge, propose, rendered_for, standing
+from tocsin.core.proposing import binding, judge, propose, rendered_for, standing
 from tocsin.core.rendering import find
 from tocsin.core.run_events import Authority
 from tocsin.core.runs import Run, RunState
@@ -317,7 +317,7 @@ def _speaks_against(
         yield "it is no longer what the playbook of this incident says", again
     if command.problem:
         yield command.problem, command.remedy or again
-    if run.changes and dict(command.before) != dict(run.before):
+    if run.changes and binding(command.before) != binding(run.before):
         yield f"the state has changed since it was approved: {_differences(run, command)}", again
 
 
@@ -339,13 +339,9 @@ def _as_the_playbook_says(run: Run, given: Situation) -> bool:
 
 
 def _differences(run: Run, command: RecordRunStarted) -> str:
-    names = sorted({*run.before, *command.before})
-    changed = [
-        f"{name} was {run.before.get(name, 'absent')}, is {command.before.get(name, 'absent')}"
-        for name in names
-        if run.before.get(name) != command.before.get(name)
-    ]
-    return "; ".join(changed)
+    was, now = binding(run.before), binding(command.before)
+    names = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
+    return "; ".join(f"{name} was {was.get(name, 'absent')}, is {now.get(name, 'absent')}" for name in names)
 
 
 def record_run_ended(draft: Draft, command: RecordRunEnded, given: Situation) -> None:

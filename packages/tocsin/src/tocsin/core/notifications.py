@@ -19,7 +19,7 @@ from tocsin.core.incident import Incident, evolve
 from tocsin.core.judgement import commander
 from tocsin.core.kinds import INCOMING, Kind
 from tocsin.core.limits import NOTICE_PATIENCE, PAGE_PATIENCE, TELL_PATIENCE
-from tocsin.core.messages import RANKS, Fact, Intent, Message, MessageKind, Settled, Settlement
+from tocsin.core.messages import RANKS, Asked, Fact, Intent, Message, MessageKind, Settled, Settlement
 from tocsin.core.mitigation import approvers
 from tocsin.core.narration import narrate, ordinal
 from tocsin.core.paging import quietest
@@ -146,11 +146,12 @@ def _asked(
         f"tocsin approve {incident.id} {run.id}"
     )
     message = _message(MessageKind.NOTICE, incident, f"{subject(incident)}: {run.id} waits for approval", text, given)
+    asked = Asked(run.id, run.digest, run.expires_at)
     for place, person in enumerate(approvers(run, incident, given)):
         if person != event.by.person:
             methods = quietest(given.rules.people.get(person))
             for intent in _to_person(incident, event, methods, person, message):
-                yield replace(intent, id=IntentId(f"{intent.id}.{place}"), run=run.id)
+                yield replace(intent, id=IntentId(f"{intent.id}.{place}"), approval=asked)
 
 
 def _to_person(

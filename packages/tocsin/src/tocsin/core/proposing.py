@@ -11,7 +11,7 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core.actions import Rendered
-from tocsin.core.commands import Refused, Situation
+from tocsin.core.commands import Reason, Refused, Situation
 from tocsin.core.draft import Draft
 from tocsin.core.effect import judged
 from tocsin.core.event import TOCSIN, Actor, Sample
@@ -45,10 +45,35 @@ def rendered_for(
     return pinned(render(find(rules, action), values), before or {})
 
 
+def no_target(rendered: Rendered) -> Refused:
+    """Refuse what nothing is set up to carry out."""
+    return Refused(
+        Reason.NO_TARGET,
+        f"no target is set up for {rendered.target.value}, which {rendered.action} is done to",
+        "set one up, see docs/actions.md; or do it by hand and say so with `tocsin mitigation`",
+    )
+
+
+def unseen(why: str, remedy: str) -> Refused:
+    """Refuse what nobody can see the state before of: nothing is approved that nobody has looked at."""
+    return Refused(
+        Reason.TARGET_UNREACHABLE, f"the state before cannot be captured: {why}", remedy or "look at the target itself"
+    )
+
+
+_PASSING = frozenset({"ready"})
+"""Facts that come and go by themselves, most of all in an incident: no approval hangs on them."""
+
+
+def binding(before: Mapping[str, str]) -> dict[str, str]:
+    """Answer those of the captured facts that must still be so when an approved run begins."""
+    return {name: value for name, value in before.items() if name not in _PASSING}
+
+
 def standing(runs: Runs, rendered: Rendered, before: Mapping[str, str], now: Instant) -> bool:
     """Tell whether the same thing is asked for already, or under way."""
     waiting = (run for run in runs.by_id.values() if run.open_at(now))
-    return any((run.rendered, run.before) == (rendered, before) for run in waiting)
+    return any((run.rendered, binding(run.before)) == (rendered, binding(before)) for run in waiting)
 
 
 def propose(

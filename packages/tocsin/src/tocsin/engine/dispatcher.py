@@ -23,7 +23,7 @@ from tocsin.core.limits import (
     DELIVERIES_PER_STEP,
     DELIVERY_LEASE,
 )
-from tocsin.core.messages import Intent, Message, MessageKind
+from tocsin.core.messages import Intent, Link, Message, MessageKind
 from tocsin.core.room_saga import ROOMS
 from tocsin.engine.clock import Chance, Clock
 from tocsin.engine.handler import Handler
@@ -151,6 +151,9 @@ class Dispatcher:
         return await channel.deliver(message, intent.address, DeliveryKey(intent.id))
 
     def _addressed(self, intent: Intent) -> Message:
+        if intent.approval is not None and intent.person is not None:
+            way = Link("Approve or reject", self._sign_link(intent, self._clock.now()))
+            return replace(intent.message, links=(way, *intent.message.links))
         is_page = intent.message.kind is MessageKind.PAGE
         if not (is_page or intent.message.asks) or intent.person is None:
             return intent.message

@@ -14,7 +14,7 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core import marks as m
-from tocsin.core.commands import AnyCommand, Situation, Tick
+from tocsin.core.commands import AnyCommand, Reason, Refused, Situation, Tick
 from tocsin.core.deadlines import next_due_at
 from tocsin.core.decide import decide
 from tocsin.core.events import AnyEvent
@@ -28,8 +28,9 @@ from tocsin.core.messages import Intent
 from tocsin.core.notifications import intents
 from tocsin.engine.awake import Wakefulness, engaged, is_unreached
 from tocsin.engine.playbooks import Playbooks
+from tocsin.engine.run_rows import rows
 from tocsin.engine.telemetry import Telemetry
-from tocsin.store.port import Append, Attachment, Attempt, Change, Conflict, Headline, Store
+from tocsin.store.port import Append, Attachment, Attempt, Change, Conflict, Headline, Held, RunRow, Store
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -51,6 +52,11 @@ class Decision(msgspec.Struct, frozen=True):
     def append(self) -> Append:
         """Answer what is to be written."""
         return Append(self.headline, self.expected, self.events)
+
+    @property
+    def runs(self) -> tuple[RunRow, ...]:
+        """Answer what the store keeps of the runs that this is about."""
+        return tuple(rows(self.incident, self.events))
 
 
 class Handler:
@@ -92,6 +98,8 @@ class Handler:
                     await self.commit((decision,), Change(attempts=attempts, attachments=kept))
                 except Conflict:
                     continue
+                except Held as held:
+                    raise _busy(held, incident_id) from held
                 return decision.events
         raise Conflict(f"{incident_id} was written to by others {CONFLICTS_MAX} times in a row")
 
@@ -133,6 +141,7 @@ class Handler:
             gatherings=tuple(
                 row for each in decisions for row in gatherings(each.incident, each.events, each.given.rules)
             ),
+            runs=tuple(row for decision in decisions for row in decision.runs),
         )
         try:
             await self._store.commit(whole)
@@ -179,6 +188,15 @@ class Handler:
         self._cache.move_to_end(incident.id)
         while len(self._cache) > INCIDENTS_CACHED:
             self._cache.popitem(last=False)
+
+
+def _busy(held: Held, incident: IncidentId) -> Refused:
+    where = "" if held.incident == incident else f" in {held.incident}"
+    return Refused(
+        Reason.BUSY,
+        f"{held.run}{where} is changing {held.component} now",
+        f"see how it ends: tocsin show {held.incident}; then approve again. One mitigation at a time",
+    )
 
 
 def headline(incident: Incident, given: Situation) -> Headline:

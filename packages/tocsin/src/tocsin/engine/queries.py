@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from whenever import Instant
 
 from tocsin.core import marks as m
+from tocsin.core.commands import Situation
 from tocsin.core.deadlines import deadlines
 from tocsin.core.diagnostics import DiagnosticResult
 from tocsin.core.escalation import describe
@@ -36,6 +37,7 @@ from tocsin.core.stages import Stage
 from tocsin.core.watching import Progress, progress
 from tocsin.engine.handler import Handler
 from tocsin.engine.ledger import Ledger, obligations
+from tocsin.engine.run_views import RunView, pressing, run_views
 from tocsin.store.port import Headline, Store
 
 
@@ -109,6 +111,10 @@ class View(msgspec.Struct, frozen=True):
     """Whether diagnostics are being gathered now."""
     size: int
     """How many events it has: its version."""
+    runs: tuple[RunView, ...] = ()
+    """What of the playbook's actions was asked for here, oldest first (M3, M4)."""
+    delegate: PersonId | None = None
+    """Who may approve in the commander's stead."""
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -173,7 +179,8 @@ class Queries:
         given = await self._handler.playbooks.situation(incident, now)
         due = await self.due(incident_id, now)
         missing = unproven(incident, given)
-        return _view(incident, due or (), missing, commander(incident, given), bridge(incident, given.rules))
+        view = _view(incident, due or (), missing, commander(incident, given), bridge(incident, given.rules))
+        return _with_runs(view, incident, given) if incident.runs.count else view
 
     async def watch(self, incident_id: IncidentId, now: Instant) -> Watch | None:
         """Answer how far the proof of recovery has come."""
@@ -266,6 +273,17 @@ class Queries:
             )
             for rotation in rules.rotations.values()
         )
+
+
+def _with_runs(view: View, incident: Incident, given: Situation) -> View:
+    runs = run_views(incident, given)
+    urgent = incident.acknowledged and not incident.resolved
+    return replace(
+        view,
+        runs=runs,
+        delegate=incident.runs.delegate.person if incident.runs.delegate else None,
+        next_action=(pressing(runs, given.now) if urgent else "") or view.next_action,
+    )
 
 
 def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str, bridge_url: str) -> View:

@@ -1,13 +1,15 @@
 """The running engine: a few loops, each calling its step when it is time to. This is the only file that sleeps."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from whenever import Instant, TimeDelta
 
+from tocsin.actions.port import Target
+from tocsin.core.actions import TargetKind
 from tocsin.core.commands import AnyCommand
-from tocsin.core.events import AnyEvent, IncidentDeclared, StageChanged
-from tocsin.core.ids import IncidentId
+from tocsin.core.events import Actor, AnyEvent, IncidentDeclared, StageChanged
+from tocsin.core.ids import IncidentId, RunId
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Clock, Numbers
 from tocsin.engine.diagnostics import Diagnoser
@@ -16,9 +18,11 @@ from tocsin.engine.errands import Errands
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
 from tocsin.engine.intake import Intake
+from tocsin.engine.mitigations import Mitigations, Values
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.pulse import Pulse
 from tocsin.engine.reconciler import Reconciler
+from tocsin.engine.runner import Runner
 from tocsin.engine.telemetry import Telemetry
 from tocsin.engine.watcher import Watcher
 from tocsin.store.port import Signal, Store, StoreUnavailable
@@ -54,6 +58,7 @@ class Engine:
         errands: Errands,
         diagnoser: Diagnoser | None = None,
         telemetry: Telemetry,
+        targets: Mapping[TargetKind, Target] | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -71,6 +76,10 @@ class Engine:
         self.diagnoser = diagnoser
         self.telemetry = telemetry
         self.pulse = Pulse(store, telemetry)
+        self.targets = targets or {}
+        measure = watcher.measure if watcher else None
+        self.runner = Runner(store, handler, self.targets, measure, clock, telemetry)
+        self.mitigations = Mitigations(store, handler, self.targets)
         self._bells: dict[str, asyncio.Event] = {}
         self._stopping = asyncio.Event()
 
@@ -86,6 +95,7 @@ class Engine:
         self.handler.rung = self.ring
         if self.diagnoser is not None:
             self.diagnoser.rung = self.ring
+        self.runner.rung = self.ring
 
     async def accept(self, source: str, body: bytes) -> tuple[Signal, ...]:
         """Keep a signal; when this returns, the sender may be told so."""
@@ -101,6 +111,12 @@ class Engine:
         if events:
             self.ring()
         return events
+
+    async def propose(self, incident: IncidentId, action: str, values: Values, by: Actor) -> RunId:
+        """Ask for an action of the incident's playbook; answer the run. Raises `Refused`."""
+        run = await self.mitigations.propose(incident, action, values, by, self.clock.now())
+        self.ring()
+        return run
 
     async def reload(self, rulebook: Rulebook) -> None:
         """Put another version of the playbook in force for incidents yet to come."""
@@ -126,6 +142,7 @@ class Engine:
             "reconciler": self.reconciler.step,
             "dispatcher": self.dispatcher.step,
             "errands": self.errands.step,
+            "runner": self.runner.step,
         }
         if self.watcher is not None:
             steps["watcher"] = self.watcher.step
@@ -140,6 +157,7 @@ class Engine:
             loops.create_task(self._loop("pulse", self.pulse.step, bell))
         if self.diagnoser is not None:
             await self.diagnoser.stop()
+        await self.runner.settle()
         await self.dispatcher.settle()
 
     async def _loop(self, name: str, step: Step, bell: asyncio.Event) -> None:

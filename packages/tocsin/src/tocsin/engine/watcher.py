@@ -58,6 +58,11 @@ class Watcher:
         """Measure at the next step: an incident was declared or moved to monitoring."""
         self._next_at = None
 
+    async def measure(self, component: ComponentId) -> tuple[Sample, ...]:
+        """Measure one component now; nothing is told to anybody."""
+        part = self._handler.playbooks.current.components.get(component)
+        return await self._measure(part) if part else ()
+
     async def _measure(self, component: Component) -> tuple[Sample, ...]:
         asked = [self._ask(component, objective) for objective in component.objectives]
         probed = [self._probe(component)] if component.health_url else []

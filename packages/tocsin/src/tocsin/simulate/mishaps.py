@@ -17,7 +17,7 @@ from tocsin.core.ids import AlertFingerprint, GatheringId, IncidentId
 from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
 from tocsin.store.memory import MemoryStore
-from tocsin.store.port import Change, Headline, Signal, StoreUnavailable
+from tocsin.store.port import Change, Headline, RunRow, Signal, StoreUnavailable
 
 
 class Crash(BaseException):
@@ -140,6 +140,11 @@ class SimulatedStore(MemoryStore):
         """List incidents, or errands of a kind."""
         self._usable()
         return await super().headlines(open_only=open_only, before=before, limit=limit, kind=kind)
+
+    async def runs_due(self, now: Instant, limit: int) -> tuple[RunRow, ...]:
+        """Answer what the runner owes."""
+        self._usable()
+        return await super().runs_due(now, limit)
 
     def firing_attached(self) -> Mapping[IncidentId, int]:
         """Count the firing alerts of each incident, for the laws."""

@@ -101,6 +101,10 @@ class Team(Struct, frozen=True):
     mitigates_after: Spread = _spread("10m..30m")
     """From the acknowledgment to a mitigation, and from a failed one to the next."""
     mitigation_helps: Share = 0.8
+    by_actions: Share = 0.0
+    """The chance that an incident is fought with the playbook's actions, approved and run, and not by hand."""
+    approves_after: Spread = _spread("10s..2m")
+    """From the asking for an action to the commander's approval."""
     monitors_after: Spread = _spread("1m..5m")
     """From the measured recovery to stage monitoring."""
     resolves_after: Spread = _spread("0s..3m")

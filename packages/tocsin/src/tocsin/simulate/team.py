@@ -12,10 +12,13 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core import marks as m
+from tocsin.core.actions import Action
 from tocsin.core.commands import (
     AddNote,
     AnyCommand,
+    ApproveMitigation,
     PostUpdate,
+    ProposeMitigation,
     ReachMilestone,
     RecordMitigation,
     Resolve,
@@ -28,6 +31,7 @@ from tocsin.core.ids import AudienceId, IncidentId, PersonId, RuleId
 from tocsin.core.incident import Incident
 from tocsin.core.judgement import commander
 from tocsin.core.kinds import Kind
+from tocsin.core.runs import UNDER_WAY, RunState
 from tocsin.core.stages import Stage
 from tocsin.simulate.dice import dice
 from tocsin.simulate.scenario import Spread, Team
@@ -117,12 +121,37 @@ class _Work:
         if self._incident.stage is Stage.INVESTIGATING:
             on = SetStage(by=self._by, stage=Stage.IDENTIFIED)
             yield self._act("identify", self._begun_at, self._team.identifies_after, on)
+        if dice(*self._named, "by actions").random() < self._team.by_actions and self._actions():
+            yield from self._by_actions()
+            return
         tried_at = self._incident.at(m.MITIGATED)
         since = self._begun_at if tried_at is None else max(tried_at, self._begun_at)
         mitigate = RecordMitigation(by=self._by, what=f"rolled back what changed before {_hour(since)} UTC")
         # What did not help twice is not tried a third time at once: each pause is as long as all before it.
         paused_at = since + (since - self._begun_at)
         yield self._act(f"mitigate.{since}", paused_at, self._team.mitigates_after, mitigate)
+
+    def _actions(self) -> list[Action]:
+        """Answer what the playbook would have done, and one person may approve."""
+        mine = [one for one in self._given.rules.actions.values() if one.component in self._incident.components]
+        return [one for one in mine if one.changes and one.approvals == 1]
+
+    def _by_actions(self) -> Iterator[Act]:
+        """Ask for an action, approve it as the commander, see what came of it, and try another."""
+        runs = list(self._incident.runs.by_id.values())
+        asked = next((run for run in runs if run.state is RunState.PROPOSED and run.open_at(self._given.now)), None)
+        if asked is not None:
+            approve = ApproveMitigation(by=self._by, run=asked.id, digest=asked.digest)
+            yield self._act(f"approve.{asked.id}", asked.proposed_at, self._team.approves_after, approve)
+            return
+        if any(run.state in UNDER_WAY for run in runs):
+            return
+        ends = [run.ended_at or run.expires_at for run in runs]
+        since = max([self._begun_at, *ends])
+        action = dice(*self._named, "action", since).choice(self._actions())
+        propose = ProposeMitigation(by=self._by, action=action.id)
+        paused_at = since + (since - self._begun_at)
+        yield self._act(f"propose.{since}", paused_at, self._team.mitigates_after, propose)
 
     def _watch(self) -> Iterator[Act]:
         incident = self._incident

@@ -11,11 +11,13 @@ from typing import Final
 from msgspec.structs import replace
 from whenever import Instant, TimeDelta
 
+from tocsin.core import marks as m
 from tocsin.core.alert import Matcher, Silence
-from tocsin.core.commands import AnyCommand, Refused, Situation
+from tocsin.core.commands import AnyCommand, ProposeMitigation, Refused, Situation
 from tocsin.core.events import AnyEvent, ObjectivesMeasured
-from tocsin.core.ids import ChannelName, IncidentId, SilenceId
+from tocsin.core.ids import ChannelName, ComponentId, IncidentId, SilenceId
 from tocsin.core.incident import Incident, fold
+from tocsin.core.proposing import rendered_for
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers
 from tocsin.engine.diagnostics import Diagnoser
@@ -28,9 +30,11 @@ from tocsin.engine.intake import Intake
 from tocsin.engine.packets import Packets
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.reconciler import Reconciler
+from tocsin.engine.runner import Runner
 from tocsin.engine.telemetry import Telemetry
 from tocsin.engine.watcher import Watcher
 from tocsin.simulate import laws
+from tocsin.simulate.cluster import Cluster, everywhere
 from tocsin.simulate.dice import dice
 from tocsin.simulate.faults import SimulatedChannel, channel_names, rerouted, sign_link
 from tocsin.simulate.laws import Laws
@@ -116,12 +120,15 @@ class Process:
         self.errands = Errands(store, self.handler, numbers, Packets(store, self.handler))
         self.intake.reporters.append(self.errands)
         self.diagnoser = Diagnoser(store, self.handler, {}, world.service, clock, self.telemetry)
+        targets = everywhere(world.cluster)
+        self.runner = Runner(store, self.handler, targets, self.watcher.measure, clock, self.telemetry)
         self.timed = (
             Part("intake", self.intake.step),
             Part("reconciler", self.reconciler.step),
             Part("dispatcher", self._dispatch),
             Part("errands", self.errands.step),
             Part("diagnoser", self._diagnose),
+            Part("runner", self._carry_out),
         )
         self.watch = Part("watcher", self.watcher.step)
         self.began_at = clock.now()
@@ -144,6 +151,11 @@ class Process:
         following = await self.diagnoser.step(now)
         await self.diagnoser.settle()
         return following
+
+    async def _carry_out(self, now: Instant) -> Instant | None:
+        await self.runner.step(now)
+        await self.runner.settle()
+        return await self._store.next_run_at()
 
 
 class World:
@@ -168,6 +180,7 @@ class World:
         self.store.kept = self._kept
         self.service = Service(scenario, self.rules, seed)
         self.people = People(scenario, self.rules, self.service, seed)
+        self.cluster = Cluster(self.rules, scenario.starts_at, self._world_changed)
         self.channels = {name: self._channel(name) for name in channel_names(self.rules)}
         self.incidents: dict[IncidentId, Incident] = {}
         self.crashes = 0
@@ -288,7 +301,8 @@ class World:
             return
         refused = False
         try:
-            await process.handler.handle(act.incident, act.command, self.clock.now())
+            command = await self._seen(act, process)
+            await process.handler.handle(act.incident, command, self.clock.now())
         except Refused:
             refused = True
         except StoreUnavailable:
@@ -299,6 +313,22 @@ class World:
             raise
         given = await process.playbooks.situation(self.incidents.get(act.incident), now)
         self.people.done(act, replace(given, now=now), refused=refused)
+
+    async def _seen(self, act: Act, process: Process) -> AnyCommand:
+        """Answer the act's command; whoever asks for an action has looked at what it is done to."""
+        command, incident = act.command, self.incidents.get(act.incident)
+        if not isinstance(command, ProposeMitigation) or incident is None:
+            return command
+        rules = await process.playbooks.of(incident)
+        rendered = rendered_for(rules, command.action, command.values)
+        captured = await self.cluster.capture(rendered, incident.at(m.DETECTED))
+        return replace(command, before=captured.facts)
+
+    def _world_changed(self, component: ComponentId) -> None:
+        """Somebody did something to a component: it may help."""
+        drawn = dice(self.seed, "helps", component, self.clock.true).random()
+        helps = drawn < self.scenario.team.mitigation_helps
+        self.service.mitigated((component,), helps, self.clock.true)
 
     async def _let_part_act(self, part: Part) -> bool:
         now = self.clock.now()
@@ -391,11 +421,14 @@ class World:
                 continue
             key = append.headline.id
             before = self.incidents.get(key)
+            given = Situation(now=append.events[-1].at, rules=self.rules, duty={})
+            self.laws.found(laws.runs_are_lawful(before, append.events, given))
             if before is not None:
                 self.laws.found(laws.time_goes_forward(key, before.last_at, append.events))
             incident = fold(before, append.events)
             assert incident is not None, "a kept append has events"
             self.incidents[key] = incident
+            self.cluster.kept(append.events, {run.id: run.rendered for run in incident.runs.by_id.values()})
             if before is None or not _only_measured_again(before, incident, append.events):
                 self._changed[key] = None
             self.people.saw(incident)
@@ -421,6 +454,7 @@ class World:
             self.laws.found(laws.nothing_is_overdue("reconciler", await self.store.next_due_at(), now))
             self.laws.found(laws.nothing_is_overdue("dispatcher", await self.store.next_delivery_at(), now))
         self.laws.found(self._alerts_known())
+        self.laws.found(self.cluster.unlawful())
         self.laws.found(laws.firing_is_counted(self.incidents.values(), self.store.firing_attached()))
 
     def _alerts_known(self) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from whenever import Instant
 
+from tocsin.core.actions import ActionId
 from tocsin.core.alert import Alert, Disposition, Silence
 from tocsin.core.arrangements import Arrangement, Imported
 from tocsin.core.events import AnyEvent, PersonPaged
@@ -18,6 +19,7 @@ from tocsin.core.gathering import Gathering
 from tocsin.core.ids import (
     AlertFingerprint,
     ArrangementId,
+    ComponentId,
     Digest,
     GatheringId,
     IncidentId,
@@ -29,6 +31,8 @@ from tocsin.core.ids import (
 from tocsin.core.kinds import Kind
 from tocsin.core.limits import ATTACHMENTS_KEPT
 from tocsin.core.messages import Intent
+from tocsin.core.suggestions import Record
+from tocsin.store.memory_runs import RunsInMemory
 from tocsin.store.port import (
     Adoption,
     Append,
@@ -49,6 +53,7 @@ from tocsin.store.port import (
     Unaccounted,
     number_of,
 )
+from tocsin.store.run_rows import RunRow
 
 
 @dataclass
@@ -110,10 +115,12 @@ class MemoryStore:
         self._pages: list[PageRecord] = []
         self._gatherings: dict[GatheringId, Gathering] = {}
         self._attachments: dict[Digest, Attachment] = {}
+        self._runs = RunsInMemory()
 
     async def commit(self, change: Change) -> None:
         """Keep a change whole, or raise `Conflict` and keep nothing."""
         self._check(change.appends)
+        self._runs.check(change.runs)
         for signal in change.signals:
             if signal.id not in self._signals:
                 self._signals[signal.id] = self._inbox[signal.id] = signal
@@ -142,6 +149,7 @@ class MemoryStore:
             self._attachments.setdefault(attachment.digest, attachment)
         for digest in list(self._attachments)[:-ATTACHMENTS_KEPT]:
             del self._attachments[digest]
+        self._runs.put(change.runs, change.leases)
 
     def _check(self, appends: Iterable[Append]) -> None:
         versions: dict[IncidentId, int] = {}
@@ -385,6 +393,18 @@ class MemoryStore:
     async def attachment(self, digest: Digest) -> Attachment | None:
         """Answer an output by its digest."""
         return self._attachments.get(digest)
+
+    async def runs_due(self, now: Instant, limit: int) -> tuple[RunRow, ...]:
+        """Answer runs that may begin and runs whose lease is over, longest due first."""
+        return self._runs.due(now, limit)
+
+    async def next_run_at(self) -> Instant | None:
+        """Answer when the next run may begin or the next lease is over."""
+        return self._runs.next_at()
+
+    async def helped(self, components: Collection[ComponentId]) -> Mapping[ActionId, Record]:
+        """Count, by action, what was judged on these components and what had helped."""
+        return self._runs.helped(components)
 
     async def counts(self, now: Instant) -> Counts:
         """Count what the metrics show."""

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import msgspec
 from whenever import Instant
 
+from tocsin.core.actions import ActionId
 from tocsin.core.alert import Alert, Silence
 from tocsin.core.arrangements import Arrangement, Imported
 from tocsin.core.events import AnyEvent
@@ -30,6 +31,8 @@ from tocsin.core.ids import (
 from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
 from tocsin.core.stages import Stage
+from tocsin.core.suggestions import Record
+from tocsin.store.run_rows import Held, Lease, RunRow
 
 
 class Conflict(Exception):
@@ -185,6 +188,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     adoptions: tuple[Adoption, ...] = ()
     gatherings: tuple[Gathering, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    runs: tuple[RunRow, ...] = ()
+    leases: tuple[Lease, ...] = ()
 
 
 class LedgerEntry(msgspec.Struct, frozen=True):
@@ -239,7 +244,7 @@ class Store(Protocol):
     """Where the truth is kept. `tests/contracts/store_contract.py` says what every implementation must do."""
 
     async def commit(self, change: Change) -> None:
-        """Keep a change, durably. Raises `Conflict` or `StoreUnavailable`, and then has kept nothing of it.
+        """Keep a change, durably. Raises `Conflict`, `Held` or `StoreUnavailable`, and then has kept nothing of it.
 
         Signals, intents and attempts that are known already by their ids are passed over: a retry is harmless. An
         attempt is known by its intent and instant; a `Handled` and a playbook version once kept are never replaced;
@@ -388,6 +393,18 @@ class Store(Protocol):
         """Answer an output by its digest; None if it is not kept, or not any more."""
         ...
 
+    async def runs_due(self, now: Instant, limit: int) -> tuple[RunRow, ...]:
+        """Answer runs that may begin and runs whose lease is over, longest due first."""
+        ...
+
+    async def next_run_at(self) -> Instant | None:
+        """Answer when the next run may begin or the next lease is over."""
+        ...
+
+    async def helped(self, components: Collection[ComponentId]) -> Mapping[ActionId, Record]:
+        """Count, by action, how often something was judged on these components, and how often it had helped."""
+        ...
+
     async def counts(self, now: Instant) -> Counts:
         """Count what the metrics show; the oldest intent is the one due longest at ``now``."""
         ...
@@ -409,9 +426,12 @@ __all__ = [
     "Counts",
     "Handled",
     "Headline",
+    "Held",
+    "Lease",
     "LedgerEntry",
     "PageRecord",
     "PlaybookVersion",
+    "RunRow",
     "Signal",
     "SignalRecord",
     "SilenceId",

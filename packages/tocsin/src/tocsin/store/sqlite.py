@@ -19,14 +19,16 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 from whenever import Instant
 
+from tocsin.core.actions import ActionId
 from tocsin.core.alert import Alert, Silence
 from tocsin.core.arrangements import Arrangement, Imported
 from tocsin.core.events import AnyEvent
 from tocsin.core.gathering import Gathering
-from tocsin.core.ids import AlertFingerprint, Digest, GatheringId, IncidentId, IntentId, SignalId
+from tocsin.core.ids import AlertFingerprint, ComponentId, Digest, GatheringId, IncidentId, IntentId, SignalId
 from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
-from tocsin.store import migrations, queries, rota
+from tocsin.core.suggestions import Record
+from tocsin.store import migrations, queries, rota, runs
 from tocsin.store.lock import LockFile
 from tocsin.store.port import (
     Adoption,
@@ -44,6 +46,7 @@ from tocsin.store.port import (
     Token,
     Unaccounted,
 )
+from tocsin.store.run_rows import RunRow
 from tocsin.store.writer import Writer
 from tocsin.store.writes import Claim, Rows
 
@@ -217,6 +220,18 @@ class SqliteStore:
     async def attachment(self, digest: Digest) -> Attachment | None:
         """Answer an output by its digest."""
         return await self._ask(queries.attachment, digest)
+
+    async def runs_due(self, now: Instant, limit: int) -> tuple[RunRow, ...]:
+        """Answer runs that may begin and runs whose lease is over, longest due first."""
+        return await self._ask(runs.due, now, limit)
+
+    async def next_run_at(self) -> Instant | None:
+        """Answer when the next run may begin or the next lease is over."""
+        return await self._ask(runs.next_at)
+
+    async def helped(self, components: Collection[ComponentId]) -> Mapping[ActionId, Record]:
+        """Count, by action, what was judged on these components and what had helped."""
+        return await self._ask(runs.helped, components)
 
     async def counts(self, now: Instant) -> Counts:
         """Count what the metrics show."""

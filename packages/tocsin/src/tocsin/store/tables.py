@@ -266,6 +266,35 @@ attachments = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 
+runs = sa.Table(
+    "runs",
+    metadata,
+    _seq(),
+    sa.Column("incident", sa.Text, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("component", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    # Unique, and absent of most: what a run does not hold, it does not keep from anybody.
+    sa.Column("holds", sa.Text, unique=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("next_at", sa.BigInteger),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.UniqueConstraint("incident", "run"),
+)
+_owed_run = runs.c.next_at.is_not(None)
+judged_run = runs.c.verdict.in_([sa.literal_column(f"'{verdict}'") for verdict in ("improved", "unchanged", "worse")])
+"""The measurements said whether it helped."""
+sa.Index("runs_due", runs.c.next_at, sqlite_where=_owed_run, postgresql_where=_owed_run)
+sa.Index(
+    "runs_judged",
+    runs.c.component,
+    runs.c.action,
+    runs.c.verdict,
+    sqlite_where=judged_run,
+    postgresql_where=judged_run,
+)
+
 schema_version = sa.Table(
     "alembic_version",
     metadata,

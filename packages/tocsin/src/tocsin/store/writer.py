@@ -149,7 +149,7 @@ class Writer:
 
 def _parts(works: Sequence[Work], *, apart: bool) -> Iterator[list[Rows] | Work]:
     """Put neighbours together that cannot fail by themselves, and keep the order."""
-    for together, run in groupby(works, key=lambda work: isinstance(work, Rows) and not work.appends):
+    for together, run in groupby(works, key=lambda work: isinstance(work, Rows) and not work.may_fail):
         if together and not apart:
             yield [work for work in run if isinstance(work, Rows)]
         else:

@@ -20,7 +20,7 @@ from tocsin.core.gathering import Gathering
 from tocsin.core.ids import IncidentId
 from tocsin.core.limits import ATTACHMENTS_KEPT
 from tocsin.core.messages import Intent
-from tocsin.store import rota, tables
+from tocsin.store import rota, runs, tables
 from tocsin.store.codec import encode
 from tocsin.store.instants import nanoseconds
 from tocsin.store.port import (
@@ -36,6 +36,7 @@ from tocsin.store.port import (
     Token,
     number_of,
 )
+from tocsin.store.run_rows import Lease, RunRow
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -256,6 +257,8 @@ class Rows:
     appends: tuple[_AppendRows, ...]
     attempts: tuple[dict[str, Any], ...]
     attaches: bool
+    runs: tuple[RunRow, ...]
+    leases: tuple[Lease, ...]
     size: int
     """About how many kilobytes: what a group is limited by."""
 
@@ -267,7 +270,13 @@ class Rows:
         rows = sum(map(len, plain)) + sum(len(append.events) for append in appends)
         bodies = [signal.body for signal in change.signals] + [each.body for each in change.attachments]
         size = 1 + rows + sum(map(len, bodies)) // 1024
-        return cls(plain, appends, tuple(map(_attempt, change.attempts)), bool(change.attachments), size)
+        attempts = tuple(map(_attempt, change.attempts))
+        return cls(plain, appends, attempts, bool(change.attachments), change.runs, change.leases, size)
+
+    @property
+    def may_fail(self) -> bool:
+        """Tell whether it can be refused although the database is well: somebody else was first."""
+        return bool(self.appends or self.runs)
 
 
 def _append_rows(append: Append) -> _AppendRows:
@@ -299,7 +308,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def write(connection: sa.Connection, changes: Sequence[Rows]) -> None:
-    """Write changes inside the transaction that is under way. Raises `Conflict`; the caller then undoes them all."""
+    """Write changes inside the transaction under way. Raises `Conflict` or `Held`; the caller then undoes them all."""
     for index, (_, statement, _) in enumerate(_PLAIN):
         rows = [row for change in changes for row in change.plain[index]]
         if rows:
@@ -310,6 +319,7 @@ def write(connection: sa.Connection, changes: Sequence[Rows]) -> None:
         for attempt in change.attempts:
             if connection.execute(_ATTEMPT, attempt).rowcount:
                 connection.execute(_OUTCOME, attempt)
+        runs.write(connection, change.runs, change.leases)
     if any(change.attaches for change in changes):
         connection.execute(_FORGET_OLDEST)
 

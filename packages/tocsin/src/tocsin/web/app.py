@@ -13,6 +13,7 @@ from tocsin.engine.serve import Engine
 from tocsin.store.codec import enc_hook
 from tocsin.web import openapi
 from tocsin.web.api import (
+    actions,
     acts,
     classify,
     diagnostics,
@@ -30,7 +31,7 @@ from tocsin.web.auth import authorize
 from tocsin.web.callbacks import pagerduty, slack
 from tocsin.web.callbacks.doors import Replies, Secrets
 from tocsin.web.ingest import Ingest
-from tocsin.web.pages import acknowledge
+from tocsin.web.pages import acknowledge, approval
 from tocsin.web.problems import answering
 from tocsin.web.site import Reload, Site, provide_caller, provide_site
 
@@ -77,6 +78,7 @@ def _routes() -> list[ControllerRouterHandler]:
         openapi.serve,
         acknowledge.show,
         acknowledge.answer,
+        *approval.handlers(),
         Router("/signals", route_handlers=[signals.alertmanager, signals.heartbeat, signals.report]),
         Router(
             "/callbacks",
@@ -91,6 +93,7 @@ def _routes() -> list[ControllerRouterHandler]:
                 *incidents.ASKED,
                 diagnostics.diagnostics,
                 *acts.handlers(),
+                *actions.handlers(),
             ],
         ),
         Router("/api/v1", route_handlers=[health.unaccounted, *errands.handlers()]),

@@ -28,7 +28,8 @@ from tocsin.web.pages.layout import TONES, facts, page, points, prose
 from tocsin.web.problems import Declined, Fault, explain, headers_of
 from tocsin.web.site import Site, TheSite, says
 
-_EXPECTED: Final = (LinkRefused, Refused, Declined, StoreUnavailable, Conflict)
+EXPECTED: Final = (LinkRefused, Refused, Declined, StoreUnavailable, Conflict)
+"""What may go wrong although nothing of ours is: answered with a page that says what to do."""
 _LISTED: Final = 20
 """Pages that are listed beside the link's own; the others are counted."""
 _REASON_MAX: Final = 400
@@ -45,7 +46,7 @@ async def show(site: TheSite, token: FromPath[str]) -> Response[str]:
     """Show the incident that a link is about, with the button. Nothing is acknowledged by looking."""
     try:
         grant, view = await _granted(site, token)
-    except _EXPECTED as error:
+    except EXPECTED as error:
         return _problem(site, error, token="")
     return await _incident(site, grant, view)
 
@@ -64,7 +65,7 @@ async def answer(request: Request[Any, Any, Any], site: TheSite, token: FromPath
             command = Decline(by=by, reason=reason) if act == "decline" else Acknowledge(by=by)
             await site.engine.handle(grant.incident, command)
         view = await _view(site, grant)
-    except _EXPECTED as error:
+    except EXPECTED as error:
         return _problem(site, error, token)
     return await _incident(site, grant, view)
 
@@ -103,7 +104,7 @@ async def _incident(site: Site, grant: Grant, view: View) -> Response[str]:
 
 def _head(view: View, rules: Rulebook, now: Instant) -> str:
     meaning = next((each.name for each in rules.severities if each.id == view.severity), "")
-    since = f"since {_clock(view.detected_at, now)}, {_ago(view.detected_at, now)}" if view.detected_at else ""
+    since = f"since {clock(view.detected_at, now)}, {_ago(view.detected_at, now)}" if view.detected_at else ""
     components = ", ".join(
         rules.components[each].name if each in rules.components else each for each in view.components
     )
@@ -124,18 +125,18 @@ def _head(view: View, rules: Rulebook, now: Instant) -> str:
 
 def _in_hand(view: View, rules: Rulebook) -> str:
     if view.responders:
-        return _names(view.responders, rules)
-    waiting = _names(view.waiting_for, rules)
+        return names(view.responders, rules)
+    waiting = names(view.waiting_for, rules)
     return f"nobody yet; asked: {waiting}" if waiting else "nobody yet"
 
 
 def _question(grant: Grant, view: View, rules: Rulebook, others: str) -> str:
-    name = _names((grant.person,), rules)
+    name = names((grant.person,), rules)
     known = rules.people.get(grant.person)
     takes_command = known is None or known.takes_command
     leader = view.commander if view.commander in view.responders else ""
     if leader:
-        lead = f"{_names((PersonId(leader),), rules)} leads; you join."
+        lead = f"{names((PersonId(leader),), rules)} leads; you join."
     elif takes_command:
         lead = "You take it in hand and lead until you hand it over."
     else:
@@ -184,14 +185,14 @@ def _yours(grant: Grant, view: View, rules: Rulebook) -> str:
     roles = [role.replace("_", " ") for role, person in view.roles.items() if person == grant.person]
     lines = (
         f"You are {' and '.join(roles)}." if roles else "",
-        f"Also on it: {_names(others, rules)}." if others else "",
+        f"Also on it: {names(others, rules)}." if others else "",
         f"Say what you see: `tocsin note {view.id} …`",
         f"All that is due: `tocsin show {view.id}`",
     )
     return (
         f'<div class="said{" late" if late else ""}"><strong>You are on it.</strong>'
         f"<br>Next: {escape(view.next_action)}</div>"
-        f"{points(_names((grant.person,), rules), lines)}"
+        f"{points(names((grant.person,), rules), lines)}"
     )
 
 
@@ -212,11 +213,13 @@ def _problem(site: Site, error: Exception, token: str) -> Response[str]:
     return page("Not acknowledged", "worst", inner, found.status, headers_of(found))
 
 
-def _names(people: Sequence[PersonId], rules: Rulebook) -> str:
+def names(people: Sequence[PersonId], rules: Rulebook) -> str:
+    """Name people as others call them."""
     return ", ".join(rules.people[each].name if each in rules.people else each for each in people)
 
 
-def _clock(at: Instant, now: Instant) -> str:
+def clock(at: Instant, now: Instant) -> str:
+    """Say when something is, with its day if that is not today."""
     here, today = at.to_tz("UTC"), now.to_tz("UTC").date()
     day = "" if here.date() == today else f"{here.date()} "
     return f"{day}{here.hour:02}:{here.minute:02} UTC"

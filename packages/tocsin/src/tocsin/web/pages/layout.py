@@ -34,7 +34,8 @@ dd{margin:0;overflow-wrap:anywhere}
 form{margin:1.15rem 0 0}
 button{width:100%;min-height:4.1rem;border:0;border-radius:14px;background:var(--act);color:var(--act-ink);
 font:inherit;font-size:1.35rem;font-weight:700;cursor:pointer}
-button.quiet{min-height:3.1rem;font-size:1.1rem;background:transparent;color:var(--ink);border:2px solid var(--line)}
+button.quiet,button.no{min-height:3.1rem;font-size:1.1rem;background:transparent;color:var(--ink);
+border:2px solid var(--line)}
 .cannot{margin-top:1.6rem;padding-top:1.1rem;border-top:1px solid var(--line);display:grid;gap:.6rem}
 label{color:var(--soft)}
 input{width:100%;min-height:3rem;padding:0 .8rem;border:2px solid var(--line);border-radius:12px;

@@ -26,6 +26,7 @@ def upgrade() -> None:
     _gatherings()
     _attachments()
     _watch()
+    _runs()
 
 
 def _seq() -> "sa.Column[int]":
@@ -98,6 +99,29 @@ def _pages() -> None:
 def _watch() -> None:
     """Let alerts be found by when they began: while recovery is proven, those of other components are looked at."""
     op.create_index("alerts_started", "alerts", ["started_at", "fingerprint"])
+
+
+def _runs() -> None:
+    """What is done to the watched system: who holds a component, what the runner owes, what helped."""
+    owed, judged = sa.text("next_at IS NOT NULL"), sa.text("verdict IN ('improved', 'unchanged', 'worse')")
+    op.create_table(
+        "runs",
+        _seq(),
+        sa.Column("incident", sa.Text, nullable=False),
+        sa.Column("run", sa.Text, nullable=False),
+        sa.Column("component", sa.Text, nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("holds", sa.Text, unique=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("next_at", sa.BigInteger),
+        sa.Column("verdict", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.UniqueConstraint("incident", "run"),
+    )
+    op.create_index("runs_due", "runs", ["next_at"], sqlite_where=owed, postgresql_where=owed)
+    op.create_index(
+        "runs_judged", "runs", ["component", "action", "verdict"], sqlite_where=judged, postgresql_where=judged
+    )
 
 
 def _nanoseconds(text: str) -> int:
