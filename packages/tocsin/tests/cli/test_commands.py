@@ -22,12 +22,14 @@ PROMISED = (
         "stage",
         "severity",
         "resolve",
-        "oncall",
         "classify",
         "simulate",
     ),
     *("role", "component", "update", "mitigation", "flag", "room", "escalate", "milestone", "reopen", "close"),
     *("playbook check", "playbook schema", "playbook rules", "playbook show"),
+    *(f"oncall {what}" for what in ("calendar", "history", "check", "load", "feed", "import")),
+    *("override add", "override remove", "override list", "away add", "away remove", "away list"),
+    *("swap ask", "swap accept", "swap decline", "swap remove", "swap list"),
     *("token create", "token revoke", "token list", "silence add", "silence list", "silence end", "db upgrade"),
 )
 

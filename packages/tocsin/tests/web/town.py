@@ -15,6 +15,7 @@ from tocsin.core.ids import ChannelName, IncidentId, PersonId
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers
 from tocsin.engine.dispatcher import Dispatcher
+from tocsin.engine.foresight import Foresight
 from tocsin.engine.grouping import Grouping
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
@@ -23,6 +24,7 @@ from tocsin.engine.links import Links
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.queries import Queries
 from tocsin.engine.reconciler import Reconciler
+from tocsin.engine.rota import Rota
 from tocsin.engine.serve import Engine
 from tocsin.engine.telemetry import Telemetry
 from tocsin.signals.alertmanager import AlertmanagerDecoder
@@ -115,9 +117,12 @@ class Town:
             "alertmanager": AlertmanagerDecoder(),
             "report": ReportDecoder(self.chance.signal_id),
         }
-        intake = Intake(self.store, handler, grouping, heartbeats, decoders, self.chance, self.telemetry)
+        rota = Rota(self.store, playbooks, self.chance)
+        foresight = Foresight(self.store, playbooks, rota, [ChannelName("console")])
+        intake = Intake(self.store, handler, grouping, heartbeats, decoders, self.chance, self.telemetry, foresight)
         signs = self.links.sign
         return Engine(
+            rota=rota,
             store=self.store,
             clock=self.clock,
             chance=self.chance,

@@ -28,6 +28,7 @@ from tocsin.core.ids import ChannelName
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers, SystemClock
 from tocsin.engine.dispatcher import Dispatcher
+from tocsin.engine.foresight import Foresight
 from tocsin.engine.grouping import Grouping
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
@@ -36,6 +37,7 @@ from tocsin.engine.links import Links
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.queries import Queries
 from tocsin.engine.reconciler import Reconciler
+from tocsin.engine.rota import Rota
 from tocsin.engine.serve import Engine
 from tocsin.engine.telemetry import Telemetry
 from tocsin.engine.watcher import Watcher
@@ -226,7 +228,10 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
     grouping = Grouping(store, handler, numbers)
     decoders: dict[str, Decoder] = {"alertmanager": AlertmanagerDecoder(), "report": ReportDecoder(chance.signal_id)}
     measured = Measured(http, settings.prometheus_url, playbooks) if http and settings.prometheus_url else None
+    rota = Rota(store, playbooks, chance)
+    foresight = Foresight(store, playbooks, rota, channels)
     engine = Engine(
+        rota=rota,
         store=store,
         clock=clock,
         chance=chance,
@@ -234,7 +239,7 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
         playbooks=playbooks,
         handler=handler,
         heartbeats=heartbeats,
-        intake=Intake(store, handler, grouping, heartbeats, decoders, chance, telemetry),
+        intake=Intake(store, handler, grouping, heartbeats, decoders, chance, telemetry, foresight),
         reconciler=Reconciler(store, handler, telemetry),
         dispatcher=Dispatcher(store, handler, channels, links.sign, clock, chance, telemetry, _rooms(settings, http)),
         watcher=Watcher(store, handler, measured, telemetry) if measured else None,

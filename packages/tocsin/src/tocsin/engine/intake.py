@@ -25,6 +25,7 @@ from tocsin.core.ids import AlertFingerprint
 from tocsin.core.limits import ALERTS_PER_STEP, CONFLICTS_MAX
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance
+from tocsin.engine.foresight import Foresight
 from tocsin.engine.grouping import Grouping
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
@@ -54,6 +55,7 @@ class Intake:
         decoders: Mapping[str, Decoder],
         chance: Chance,
         telemetry: Telemetry,
+        foresight: Foresight | None = None,
     ) -> None:
         self._store = store
         self._handler = handler
@@ -62,6 +64,12 @@ class Intake:
         self._decoders = decoders
         self._chance = chance
         self._telemetry = telemetry
+        self._foresight = foresight
+
+    def look_ahead(self) -> None:
+        """Look along the calendar at the next step: something was arranged."""
+        if self._foresight:
+            self._foresight.hurry()
 
     async def accept(self, source: str, body: bytes, now: Instant) -> tuple[Signal, ...]:
         """Keep a body durably and answer the signals it became. Raises `Unreadable` or `StoreUnavailable`."""
@@ -92,14 +100,19 @@ class Intake:
         signals = await self._store.inbox(ALERTS_PER_STEP)
         rechecks = await self._store.alerts_to_recheck(now, ALERTS_PER_STEP)
         missing = await self._heartbeats.observations(now)
-        if not signals and not rechecks and not missing.observations:
+        ahead = await self._foresight.observations(now) if self._foresight else ()
+        if not signals and not rechecks and not missing.observations and not ahead:
+            if self._foresight:
+                self._foresight.kept(now)
             return await self._next_at(now)
-        batch = await self._see(signals, rechecks, missing.observations, now)
+        batch = await self._see(signals, rechecks, (*missing.observations, *ahead), now)
         beats = (*missing.beats, *self._heartbeats.heard(batch.beaten_by, now))
         async with self._grouping.arranged(batch.sightings, now) as arrangement:
             change = Change(handled=batch.handled, alerts=arrangement.alerts, beats=beats)
             await self._handler.commit(arrangement.decisions, change)
         self._heartbeats.kept(beats, missing.reviewed)
+        if self._foresight:
+            self._foresight.kept(now)
         for sighting in batch.sightings:
             self._telemetry.alerts.labels(sighting.turn.value).inc()
         return now

@@ -11,7 +11,19 @@ from tocsin.engine.queries import Queries
 from tocsin.engine.serve import Engine
 from tocsin.store.codec import enc_hook
 from tocsin.web import openapi
-from tocsin.web.api import acts, classify, health, incidents, oncall, playbook, signals, silences, tokens
+from tocsin.web.api import (
+    acts,
+    arrangements,
+    calendars,
+    classify,
+    health,
+    incidents,
+    oncall,
+    playbook,
+    signals,
+    silences,
+    tokens,
+)
 from tocsin.web.auth import authorize
 from tocsin.web.callbacks import pagerduty, slack
 from tocsin.web.callbacks.doors import Replies, Secrets
@@ -48,22 +60,7 @@ def create_app(
                 route_handlers=[pagerduty.webhook, slack.interactivity, slack.command, slack.events],
                 request_max_body_size=CALLBACK_MAX,
             ),
-            Router("/api/v1", route_handlers=[signals.show, oncall.oncall, classify.classify]),
-            Router(
-                "/api/v1/incidents",
-                route_handlers=[
-                    incidents.listed,
-                    incidents.declare,
-                    incidents.show,
-                    incidents.timeline,
-                    incidents.deadlines,
-                    incidents.ledger,
-                    *acts.handlers(),
-                ],
-            ),
-            Router("/api/v1/silences", route_handlers=[silences.listed, silences.create, silences.end]),
-            Router("/api/v1/tokens", route_handlers=[tokens.listed, tokens.create, tokens.revoke]),
-            Router("/api/v1/playbook", route_handlers=[playbook.show, playbook.reload]),
+            *_api(),
         ],
         dependencies={
             "site": Provide(provide_site, sync_to_thread=False),
@@ -81,3 +78,27 @@ def create_app(
     site.description = openapi.document(app)
     app.asgi_handler = Ingest(site, app.asgi_handler)
     return app
+
+
+def _api() -> list[Router]:
+    """Answer the routes for programs, the command line among them."""
+    return [
+        Router("/api/v1", route_handlers=[signals.show, *oncall.HANDLERS, classify.classify]),
+        Router(
+            "/api/v1/incidents",
+            route_handlers=[
+                incidents.listed,
+                incidents.declare,
+                incidents.show,
+                incidents.timeline,
+                incidents.deadlines,
+                incidents.ledger,
+                *acts.handlers(),
+            ],
+        ),
+        *arrangements.routers(),
+        *calendars.routers(),
+        Router("/api/v1/silences", route_handlers=[silences.listed, silences.create, silences.end]),
+        Router("/api/v1/tokens", route_handlers=[tokens.listed, tokens.create, tokens.revoke]),
+        Router("/api/v1/playbook", route_handlers=[playbook.show, playbook.reload]),
+    ]
