@@ -19,6 +19,7 @@ from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.errands import Errands
+from tocsin.engine.foresight import Foresight
 from tocsin.engine.grouping import Grouping
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
@@ -28,6 +29,7 @@ from tocsin.engine.packets import Packets
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.queries import Queries
 from tocsin.engine.reconciler import Reconciler
+from tocsin.engine.rota import Rota
 from tocsin.engine.serve import Engine
 from tocsin.engine.telemetry import Telemetry
 from tocsin.signals.alertmanager import AlertmanagerDecoder
@@ -129,9 +131,13 @@ class Town:
             "alertmanager": AlertmanagerDecoder(),
             "report": ReportDecoder(self.chance.signal_id),
         }
+        rota = Rota(self.store, playbooks, self.chance)
+        foresight = Foresight(self.store, playbooks, rota, [ChannelName("console")])
         intake = Intake(self.store, handler, grouping, heartbeats, decoders, self.chance, self.telemetry)
         signs = self.links.sign
         return Engine(
+            rota=rota,
+            foresight=foresight,
             store=self.store,
             clock=self.clock,
             chance=self.chance,

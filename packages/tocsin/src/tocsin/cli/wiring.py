@@ -31,6 +31,7 @@ from tocsin.engine.clock import Chance, Numbers, SystemClock
 from tocsin.engine.diagnostics import Diagnoser
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.errands import Errands
+from tocsin.engine.foresight import Foresight
 from tocsin.engine.grouping import Grouping
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
@@ -41,6 +42,7 @@ from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.pulse import Ping
 from tocsin.engine.queries import Queries
 from tocsin.engine.reconciler import Reconciler
+from tocsin.engine.rota import Rota
 from tocsin.engine.serve import Engine
 from tocsin.engine.telemetry import Telemetry
 from tocsin.engine.watcher import Watcher
@@ -240,7 +242,11 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
     decoders: dict[str, Decoder] = {"alertmanager": AlertmanagerDecoder(), "report": ReportDecoder(chance.signal_id)}
     reached = targets(settings, playbooks, clock)
     measured = _measured(settings, http, playbooks)
+    rota = Rota(store, playbooks, chance)
+    foresight = Foresight(store, playbooks, rota, channels)
     engine = Engine(
+        rota=rota,
+        foresight=foresight,
         store=store,
         clock=clock,
         chance=chance,
