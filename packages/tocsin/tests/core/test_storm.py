@@ -6,12 +6,14 @@ import pytest
 from whenever import Instant
 
 from tocsin.core import events as e
-from tocsin.core.commands import AnyCommand, Decline, RecordDelivery
+from tocsin.core.commands import AnyCommand, Declare, Decline, RecordDelivery
 from tocsin.core.contact import RINGING, MethodKind, NotificationRule
-from tocsin.core.events import Actor, AnyEvent, PersonPaged
-from tocsin.core.ids import Severity
+from tocsin.core.events import Actor, AnyEvent, Evidence, PersonPaged
+from tocsin.core.ids import IncidentId, Severity
+from tocsin.core.kinds import TESTED, Kind, rows_of
 from tocsin.core.notifications import intents
 from tocsin.core.storm import Wakeful
+from tocsin.engine.awake import engaged
 
 from ..builders import SEV1, SEV2, SEV3, SUNDAY_NIGHT, Tale, changed, minutes, only, rulebook
 
@@ -158,3 +160,23 @@ def test_without_a_policy_every_page_rings() -> None:
 
     assert not page_of(tale).quiet
     assert len(rings(tale.events)) == 1
+
+
+def test_a_test_page_rings_whoever_is_awake_and_keeps_nobody_from_being_rung() -> None:
+    tale = Another(rang={SEV1: ago(0)}, acted={SEV1: ago(0)}, told_at=ago(0), pages=3)
+    tale.do(
+        Declare(
+            incident=IncidentId("TEST-1"),
+            title="Test page",
+            components=(),
+            severity=rows_of(Kind.DRILL),
+            evidence=Evidence("test-page", "D1", "asked for"),
+            detected_at=tale.now,
+            group_key="test-page",
+            kind=Kind.DRILL,
+            roles={TESTED: PRIMARY},
+        )
+    )
+
+    assert not page_of(tale).quiet
+    assert engaged(tale.state) == ()
