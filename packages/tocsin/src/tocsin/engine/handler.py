@@ -192,4 +192,5 @@ def headline(incident: Incident, given: Situation) -> Headline:
         commander=commander(incident, given),
         next_due_at=next_due_at(given.rules, incident),
         kind=incident.kind,
+        room=incident.room.id if incident.room else "",
     )

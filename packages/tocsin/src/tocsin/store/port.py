@@ -68,6 +68,8 @@ class Headline(msgspec.Struct, frozen=True):
     commander: str
     next_due_at: Instant | None
     kind: Kind = Kind.INCIDENT
+    room: str = ""
+    """Its own Slack channel, as Slack calls it."""
 
 
 class Append(msgspec.Struct, frozen=True):
