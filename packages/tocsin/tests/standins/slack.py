@@ -41,6 +41,8 @@ class Slack:
     scopes: set[str] = field(default_factory=lambda: set(SCOPES.values()))
     calls: list[str] = field(default_factory=list)
     """The methods that were called, in order."""
+    heard: Callable[[str], None] = lambda _: None
+    """Called with each method once it is carried out."""
     workspace: Workspace = field(init=False)
     _posted_at: dict[str, float] = field(default_factory=dict)
 
@@ -72,6 +74,7 @@ class Slack:
         if isinstance(arguments, str):
             return _refused(arguments)
         answer = self._answered(method, arguments)
+        self.heard(method)
         if _counted(self.lost, method):
             raise ConnectionResetError
         return answer

@@ -93,6 +93,9 @@ ROOM_NAME_MAX: Final = 72
 ROOM_TOPIC_MAX: Final = 250
 """Characters of a topic, as Slack documents."""
 
+ROOMS_LOOKED_THROUGH: Final = 1_000
+"""Incidents, newest first, among which the one of a Slack channel is looked for: a few milliseconds."""
+
 ROOM_NOTES_REMEMBERED: Final = 512
 """Messages of a room that are known to stand in the timeline already, newest last."""
 

@@ -177,6 +177,10 @@ def _note(event: e.NoteAdded, names: _Names) -> str:
     return f"{event.author} in the Slack channel{marked}: {event.text}"
 
 
+def _somebody(event: e.MessageMarked, names: _Names) -> str:
+    return names.person(event.by.person) if event.by.person else "Somebody whom the playbook does not know"
+
+
 def _room_step_failed(event: e.RoomStepFailed, names: _Names) -> str:
     whom = f" {names.person(event.person)}" if event.person else ""
     return f"Could not {event.step}{whom}: {event.why}"
@@ -265,7 +269,7 @@ _LINES: Mapping[type, Callable[[Any, _Names], str]] = {
     e.RoomLost: lambda v, n: f"The Slack channel is lost to us: {v.why}; its messages go elsewhere",
     e.RoomRegained: lambda v, n: "Tocsin is back in the Slack channel",
     e.RoomArchived: lambda v, n: "The Slack channel is archived",
-    e.MessageMarked: lambda v, n: f"{n.person(v.by.person)} marked a message of the Slack channel for the timeline",
+    e.MessageMarked: lambda v, n: f"{_somebody(v, n)} marked a message of the Slack channel for the timeline",
 }
 
 

@@ -34,7 +34,8 @@ def wanted_name(incident: Incident, given: Situation) -> str:
     part = given.rules.components.get(component)
     title = incident.title
     for name in (part.name if part else "", component):
-        title = title.removeprefix(name).lstrip(" :-") if name else title
+        if name and title.lower().startswith(name.lower()):
+            title = title[len(name) :].lstrip(" :-")
     return legal_name(f"{incident.severity} {component} {title}") or legal_name(incident.id)
 
 
@@ -82,7 +83,12 @@ def ask(draft: Draft, given: Situation, name: str = "", *, by: e.Actor = e.TOCSI
 def _mark(draft: Draft, command: MarkMessage, given: Situation) -> None:
     """Note that a message of the room belongs into the timeline; fetching it is the outbox's business."""
     room = draft.incident.room
-    if room is None or command.message in room.marked or source_of(room.id, command.message) in draft.incident.noted:
+    if (
+        room is None
+        or command.message == room.summary
+        or command.message in room.marked
+        or source_of(room.id, command.message) in draft.incident.noted
+    ):
         return
     draft.add(e.MessageMarked(at=given.now, by=command.by, message=command.message))
 

@@ -219,4 +219,5 @@ def headline(incident: Incident, given: Situation) -> Headline:
         kind=incident.kind,
         engaged=engaged(incident),
         unreached=is_unreached(incident),
+        room=incident.room.id if incident.room else "",
     )

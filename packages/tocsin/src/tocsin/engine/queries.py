@@ -26,6 +26,7 @@ from tocsin.core.ids import (
 from tocsin.core.incident import Incident
 from tocsin.core.judgement import commander, unproven
 from tocsin.core.kinds import Kind
+from tocsin.core.limits import ROOMS_LOOKED_THROUGH
 from tocsin.core.narration import clause_of, figure, narrate
 from tocsin.core.objectives import holds
 from tocsin.core.oncall import duty
@@ -170,6 +171,11 @@ class Queries:
     async def headlines(self, *, open_only: bool, before: IncidentId | None, limit: int) -> tuple[Headline, ...]:
         """List incidents, newest first."""
         return await self._store.headlines(open_only=open_only, before=before, limit=limit)
+
+    async def of_room(self, room: str) -> IncidentId | None:
+        """Answer whose Slack channel this is, among the newest incidents."""
+        newest = await self._store.headlines(limit=ROOMS_LOOKED_THROUGH) if room else ()
+        return next((each.id for each in newest if each.room == room), None)
 
     async def view(self, incident_id: IncidentId, now: Instant) -> View | None:
         """Answer how an incident stands."""

@@ -40,6 +40,7 @@ from tocsin.simulate.faults import SimulatedChannel, channel_names, rerouted, si
 from tocsin.simulate.laws import Laws
 from tocsin.simulate.mishaps import Crash, CrashPoint, SimulatedStore, VirtualClock
 from tocsin.simulate.people import People
+from tocsin.simulate.rooms import SimulatedRooms
 from tocsin.simulate.scenario import Scenario
 from tocsin.simulate.service import SOURCE, Service, SimulatedSignals
 from tocsin.simulate.team import Act
@@ -114,7 +115,9 @@ class Process:
         chance = Chance(dice(world.seed, "process", number).getrandbits(64))
         decoders = {SOURCE: SimulatedSignals()}
         self.intake = Intake(store, self.handler, grouping, self.heartbeats, decoders, chance, self.telemetry)
-        self.dispatcher = Dispatcher(store, self.handler, world.channels, sign_link, clock, chance, self.telemetry)
+        self.dispatcher = Dispatcher(
+            store, self.handler, world.channels, sign_link, clock, chance, self.telemetry, world.rooms
+        )
         self.reconciler = Reconciler(store, self.handler, self.telemetry)
         self.watcher = Watcher(store, self.handler, world.service, self.telemetry)
         self.errands = Errands(store, self.handler, numbers, Packets(store, self.handler))
@@ -182,6 +185,7 @@ class World:
         self.people = People(scenario, self.rules, self.service, seed)
         self.cluster = Cluster(self.rules, scenario.starts_at, self._world_changed)
         self.channels = {name: self._channel(name) for name in channel_names(self.rules)}
+        self.rooms = SimulatedRooms(scenario, seed, lambda: self.clock.true)
         self.incidents: dict[IncidentId, Incident] = {}
         self.crashes = 0
         self.ended_at = scenario.starts_at + scenario.lasts

@@ -85,6 +85,8 @@ class Headline(msgspec.Struct, frozen=True):
     engaged: tuple[Engagement, ...] = ()
     unreached: bool = False
     """The alarm has sounded and nobody has it in hand (E4)."""
+    room: str = ""
+    """Its own Slack channel, as Slack calls it."""
 
 
 class Append(msgspec.Struct, frozen=True):

@@ -122,9 +122,11 @@ async def _create(asked: _Asked) -> str:
             evidence=evidence,
             detected_at=asked.site.engine.clock.now(),
             group_key=group_key(component, {}, rules.grouping.by),
+            room=name if rules.rooms else "",
         ),
     )
-    return f"*{incident}* is open as {severity}. `/incident ack {incident}` takes it in hand."
+    room = " Its Slack channel is on its way." if rules.rooms else ""
+    return f"*{incident}* is open as {severity}. `/incident ack {incident}` takes it in hand.{room}"
 
 
 def _component(name: str, rules: Rulebook) -> ComponentId:
@@ -184,16 +186,18 @@ async def _update(asked: _Asked) -> str:
     if first in asked.site.rules.audiences:
         audience, text = AudienceId(first), rest
     else:
-        audience = _audience_here(asked)
+        audience = await _audience_here(asked)
     await asked.site.engine.handle(incident, PostUpdate(by=asked.by, audience=audience, text=text))
     return f"*{incident}*: told {escape(asked.site.rules.audiences[audience].name, quote=False)}."
 
 
-def _audience_here(asked: _Asked) -> AudienceId:
+async def _audience_here(asked: _Asked) -> AudienceId:
     """Answer the audience that reads in the Slack channel where the command was typed."""
     here = {asked.slash.channel, f"#{asked.slash.channel_name}"}
     audiences = asked.site.rules.audiences
     found = next((key for key, each in audiences.items() if each.address in here), None)
+    if found is None and await asked.site.queries.of_room(asked.slash.channel) is not None:
+        found = next((key for key, each in audiences.items() if each.in_room), None)
     if found is None:
         names = ", ".join(audiences)
         raise Refused(Reason.UNKNOWN_AUDIENCE, "no audience reads in this Slack channel", f"name one of {names}")
@@ -208,13 +212,16 @@ async def _escalate(asked: _Asked) -> str:
 
 
 async def _about(asked: _Asked) -> tuple[IncidentId, str]:
-    """Answer which incident is meant, and the words after its name. Raises `Refused`."""
+    """Answer which incident is meant, and the words after its name. In a room it is the room's. Raises `Refused`."""
     first, _, rest = asked.words.partition(" ")
     named = _INCIDENT.fullmatch(first)
     if named:
         incident = IncidentId(f"INC-{named[1]}")
         await _view(asked, incident)
         return incident, rest.strip()
+    here = await asked.site.queries.of_room(asked.slash.channel)
+    if here is not None:
+        return here, asked.words
     found = await asked.site.queries.headlines(open_only=True, before=None, limit=LISTED_MAX)
     if len(found) == 1:
         return found[0].id, asked.words

@@ -13,7 +13,11 @@ import msgspec
 from litestar import Request, Response, post
 from whenever import Instant
 
+from tocsin.core.commands import MarkMessage
+from tocsin.core.events import Actor
+from tocsin.engine.answers import person_of
 from tocsin.signals import slack as decoder
+from tocsin.signals import slack_events
 from tocsin.store.port import Conflict, StoreUnavailable
 from tocsin.web.callbacks.doors import closed
 from tocsin.web.callbacks.incident_command import answer_command
@@ -64,9 +68,25 @@ async def command(request: Request[Any, Any, Any], site: TheSite) -> Spoken:
 
 @post("/slack/events", status_code=HTTPStatus.OK, opt=says(None, takes_example="Slack's Events API, signed"))
 async def events(request: Request[Any, Any, Any], site: TheSite) -> Challenged:
-    """Answer that this address is ours. Other events ask for nothing yet and are taken as heard."""
+    """Answer that this address is ours; take a message that was marked 📌 in an incident's room into its timeline.
+
+    Every other event is taken as heard. What could not be kept is refused, and Slack tells it again.
+    """
     body, _ = await _signed(request, site)
+    marked = slack_events.marked(body)
+    if marked is not None:
+        await _mark(site, marked)
     return Challenged(decoder.challenge(body))
+
+
+async def _mark(site: Site, marked: slack_events.Marked) -> None:
+    incident = await site.queries.of_room(marked.channel)
+    if incident is None:
+        return  # A message of some other Slack channel.
+    person = person_of(site.rules, decoder.VIA, (marked.user,))
+    by = Actor(person=person, via=decoder.VIA)
+    await site.engine.handle(incident, MarkMessage(by=by, message=marked.message))
+    site.engine.telemetry.callbacks.labels(decoder.VIA, "done").inc()
 
 
 async def _signed(request: Request[Any, Any, Any], site: Site) -> tuple[bytes, Instant]:
