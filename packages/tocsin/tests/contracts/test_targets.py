@@ -9,11 +9,15 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from whenever import Instant
 
+from tocsin.actions.kubernetes.target import KubernetesTarget
 from tocsin.actions.memory import MemoryTarget, State, Workload
 from tocsin.actions.supervisor import SupervisorTarget
 from tocsin.core.actions import TargetKind
 
+from ..actions.clusters import kubeconfig
+from ..standins.kubernetes import Cluster, serving_cluster
 from .target_contract import TargetContract
 
 
@@ -75,6 +79,39 @@ class UnderSupervisor:
 
     def log(self, line: str) -> None:
         """Its services write what they write."""
+
+
+class InCluster:
+    """A deployment of the stand-in for Kubernetes."""
+
+    kind = TargetKind.KUBERNETES
+    workload = "deployment/booster"
+    good = "booster:1.9.0"
+
+    def __init__(self, cluster: Cluster, config: str) -> None:
+        self.cluster = cluster
+        self.target = KubernetesTarget(lambda: Instant.from_utc(2026, 1, 5, 14), config)
+
+    async def deploy_bad(self) -> None:
+        self.cluster.deploy("booster", "booster:1.9.1")
+        await self.cluster.settle()
+
+    async def deploy_good(self) -> None:
+        self.cluster.deploy("booster", self.good)
+        await self.cluster.settle()
+
+    def log(self, line: str) -> None:
+        self.cluster.lines.setdefault(self.good, []).append(line)
+
+
+class TestInCluster(TargetContract):
+    @pytest.fixture
+    async def world(self, tmp_path: Path) -> AsyncIterator[InCluster]:
+        cluster = Cluster()
+        cluster.deploy("booster", InCluster.good)
+        await cluster.settle()
+        async with serving_cluster(cluster) as url:
+            yield InCluster(cluster, kubeconfig(tmp_path, url))
 
 
 async def _agentic_flow(*words: str) -> asyncio.subprocess.Process:

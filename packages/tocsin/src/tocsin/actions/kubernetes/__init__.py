@@ -1,0 +1,1 @@
+"""Workloads of a Kubernetes cluster, through its published API: plain HTTP, and WebSocket for exec."""
