@@ -13,7 +13,7 @@ demo: build/.ready ## A service breaks, people are paged, it is proven to be wel
 	@python -m demo $(ARGS)
 
 test: build/.ready check ## All the tests, with the checks before them
-	@tools/debian.sh prometheus prometheus-alertmanager
+	@tools/debian.sh prometheus prometheus-alertmanager kubectl:kubernetes-client
 	@python -m pytest $(ARGS)
 
 bench: build/.ready ## Measure, with ratios against a baseline in the same run

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Install programs from Debian's packages where they are missing, without letting them start as services:
-#   tools/debian.sh prometheus prometheus-alertmanager
-# A program that is on the PATH already is used as it is. Without the rights to install, say what is to be installed.
+#   tools/debian.sh prometheus prometheus-alertmanager kubectl:kubernetes-client
+# A program whose package has another name is written PROGRAM:PACKAGE. One that is on the PATH already is used as it is.
+# Without the rights to install, say what is to be installed.
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
 
 missing=""
-for package in "$@"; do command -v "$package" >/dev/null 2>&1 || missing="$missing $package"; done
+for word in "$@"; do command -v "${word%%:*}" >/dev/null 2>&1 || missing="$missing ${word#*:}"; done
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

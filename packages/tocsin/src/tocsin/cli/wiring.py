@@ -233,7 +233,7 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
     numbers = Numbers(store)
     grouping = Grouping(store, handler, numbers)
     decoders: dict[str, Decoder] = {"alertmanager": AlertmanagerDecoder(), "report": ReportDecoder(chance.signal_id)}
-    reached = targets(settings, playbooks)
+    reached = targets(settings, playbooks, clock)
     measured = Measured(http, settings.prometheus_url, playbooks) if http and settings.prometheus_url else None
     engine = Engine(
         store=store,

@@ -12,6 +12,7 @@ from whenever import Instant
 from tocsin.actions.port import Captured, Result, Target
 from tocsin.cli.settings import Settings
 from tocsin.core.actions import Rendered, TargetKind
+from tocsin.engine.clock import Clock
 from tocsin.engine.playbooks import Playbooks
 
 if TYPE_CHECKING:
@@ -49,13 +50,20 @@ class Late:
             await self._made.close()
 
 
-def targets(settings: Settings, playbooks: Playbooks) -> Mapping[TargetKind, Target]:
+def targets(settings: Settings, playbooks: Playbooks, clock: Clock) -> Mapping[TargetKind, Target]:
     """Answer all targets. What is not set up says so when it is asked."""
     return {
+        TargetKind.KUBERNETES: Late(lambda: _kubernetes(settings, clock)),
         TargetKind.SUPERVISOR: Late(lambda: _supervisor(settings)),
         TargetKind.HTTP: Late(lambda: _http(playbooks)),
         TargetKind.COMMAND: Late(lambda: _command(settings)),
     }
+
+
+def _kubernetes(settings: Settings, clock: Clock) -> Target:
+    from tocsin.actions.kubernetes.target import KubernetesTarget  # noqa: PLC0415 - as the module says.
+
+    return KubernetesTarget(clock.now, settings.kubeconfig, settings.kube_context)
 
 
 def _supervisor(settings: Settings) -> Target:

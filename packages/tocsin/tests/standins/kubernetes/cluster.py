@@ -23,8 +23,9 @@ Key = tuple[str, str, str]
 class Refused(Exception):
     """What the API answers as a Status with a code."""
 
-    def __init__(self, code: int, reason: str, message: str) -> None:
+    def __init__(self, code: int, reason: str, message: str, **details: str) -> None:
         super().__init__(message)
+        self.details = details
         self.code = code
         self.reason = reason
         self.message = message
@@ -83,9 +84,16 @@ class Cluster:
     def get(self, resource: str, namespace: str, name: str) -> Object:
         found = self.objects.get((resource, namespace, name))
         if found is None:
-            group = "" if resource == "pods" else ".apps"
-            raise Refused(404, "NotFound", f'{resource}{group} "{name}" not found')
+            group = "" if resource == "pods" else "apps"
+            whole = f"{resource}.{group}" if group else resource
+            raise Refused(404, "NotFound", f'{whole} "{name}" not found', name=name, group=group, kind=resource)
         return found
+
+    def namespace(self, name: str) -> Object:
+        """A namespace is there if something is in it."""
+        if not any(space == name for _, space, _ in self.objects):
+            raise Refused(404, "NotFound", f'namespaces "{name}" not found', name=name, kind="namespaces")
+        return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "status": {"phase": "Active"}}
 
     def listed(self, resource: str, namespace: str) -> list[Object]:
         found = [one for (kind, space, _), one in sorted(self.objects.items()) if kind == resource]

@@ -34,6 +34,7 @@ DISCOVERY: dict[str, Object] = {
         "kind": "APIResourceList",
         "groupVersion": "v1",
         "resources": [
+            _resource("namespaces", "Namespace", ["ns"], ["get"]) | {"namespaced": False},
             _resource("pods", "Pod", ["po"], ["get", "list", "watch"], categories=["all"]),
             _resource("pods/log", "Pod", [], ["get"]),
             _resource("pods/exec", "PodExecOptions", [], ["create", "get"]),
@@ -62,7 +63,7 @@ KINDS = {
 }
 
 
-def status(code: int, reason: str, message: str) -> Object:
+def status(code: int, reason: str, message: str, details: dict[str, str] | None = None) -> Object:
     """A refusal, as the API words it."""
     return {
         "kind": "Status",
@@ -72,7 +73,7 @@ def status(code: int, reason: str, message: str) -> Object:
         "message": message,
         "reason": reason,
         "code": code,
-    }
+    } | ({"details": details} if details else {})
 
 
 def listing(resource: str, items: list[Object], version: int) -> Object:

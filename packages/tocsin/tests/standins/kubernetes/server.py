@@ -96,7 +96,9 @@ async def _serve(cluster: Cluster, reader: asyncio.StreamReader, writer: asyncio
                 return
             answer = _answer(cluster, asked)
         except Refused as refused:
-            answer = Answered(refused.code, documents.status(refused.code, refused.reason, refused.message))
+            answer = Answered(
+                refused.code, documents.status(refused.code, refused.reason, refused.message, refused.details)
+            )
         await _send(connection, writer, answer)
         if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
             return
@@ -150,6 +152,9 @@ def _answer(cluster: Cluster, asked: Asked) -> Answered:
     user = _user(cluster, asked)
     if asked.path in documents.DISCOVERY:
         return Answered(200, documents.DISCOVERY[asked.path])
+    space = re.fullmatch(r"/api/v1/namespaces/([^/]+)", asked.path)
+    if space is not None and asked.method == "GET":
+        return Answered(200, cluster.namespace(space[1]))
     found = _PATH.fullmatch(asked.path)
     if found is None or found["resource"] not in _GROUPS:
         raise Refused(404, "NotFound", "the server could not find the requested resource")
@@ -349,7 +354,7 @@ async def _upgraded(cluster: Cluster, asked: Asked, reader: asyncio.StreamReader
         if pod["status"]["phase"] != "Running":
             raise Refused(500, "InternalError", "container not found")
     except Refused as refused:
-        body = json.dumps(documents.status(refused.code, refused.reason, refused.message)).encode()
+        body = json.dumps(documents.status(refused.code, refused.reason, refused.message, refused.details)).encode()
         head = (
             f"HTTP/1.1 {refused.code} Refused\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         )

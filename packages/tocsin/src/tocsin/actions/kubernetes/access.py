@@ -6,7 +6,6 @@ stand in the kubeconfig itself touch the disk only for the moment in which OpenS
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import json
 import os
@@ -16,6 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -25,6 +25,8 @@ from tocsin.actions.port import Cause, Unreachable
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 CONFIG_MAX: Final = 4 * 1024 * 1024
 """Bytes of a kubeconfig; one of a hundred clusters has some hundred kilobytes."""
+
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 PLUGIN_WITHIN_S: Final = 30.0
 """Seconds for a credential plug-in, which may ask a cloud."""
@@ -54,7 +56,7 @@ async def access(
         if "exec" in user:
             user = {**user, **await _plugin(user["exec"], environ)}
         return await asyncio.to_thread(_by_config, name, cluster, user)
-    except (OSError, ssl.SSLError, KeyError, TypeError, AttributeError, ValueError, binascii.Error) as error:
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
         why = f"the way to the cluster cannot be read: {type(error).__name__}: {str(error)[:200]}"
         raise Unreachable(Cause.ABSENT, why, "check the kubeconfig with: kubectl config view") from None
 
@@ -119,6 +121,9 @@ def _by_config(name: str, cluster: dict[str, Any], user: dict[str, Any]) -> Acce
     if user.get("tokenFile"):
         token = _path(user, "tokenFile").read_text(encoding="utf8").strip()
     tls = _tls(cluster, user) if server.startswith("https://") else None
+    if tls is None and token and urlsplit(server).hostname not in _LOOPBACK:
+        why = f"{server} is not encrypted, and our token would be read on the way"
+        raise Unreachable(Cause.UNAUTHORISED, why, "write the cluster's address with https://")
     return Access(server, tls, str(token), str(cluster.get("tls-server-name") or ""), f"the cluster of context {name}")
 
 

@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 
 from tocsin.actions.kubernetes.access import Access
 from tocsin.actions.kubernetes.api import Lost, absent, bearer, refusal
-from tocsin.actions.kubernetes.rights import OPEN_EXEC
+from tocsin.actions.kubernetes.rights import MAKE_EXEC, OPEN_EXEC
 from tocsin.actions.output import Output
 from tocsin.actions.port import Cause, Unreachable
 
@@ -26,6 +26,9 @@ FLOOD_MAX: Final = 16 * 1024 * 1024
 
 MESSAGE_MAX: Final = 4 * 1024 * 1024
 """Bytes of one message; a cluster sends some tens of kilobytes."""
+
+GOODBYE_WITHIN_S: Final = 0.5
+"""Seconds for the closing handshake: the outcome is known by then, or will never be."""
 
 _OUT, _ERR, _END = 1, 2, 3
 
@@ -52,13 +55,14 @@ async def execute(access: Access, namespace: str, pod: str, container: str, argv
             compression=None,
             max_size=MESSAGE_MAX,
             open_timeout=None,  # The action has a limit of its own around all that it does.
+            close_timeout=GOODBYE_WITHIN_S,
             proxy=None,
             **_secured(access),
         ) as connection:
             return await _heard(connection, output)
     except InvalidStatus as error:
-        answer = error.response
-        raise refusal(access, OPEN_EXEC, answer.status_code, bytes(answer.body or b"")) from None
+        status, body = error.response.status_code, bytes(error.response.body or b"")
+        raise refusal(access, MAKE_EXEC if b"cannot create" in body else OPEN_EXEC, status, body) from None
     except (InvalidHandshake, InvalidURI) as error:
         why = f"{access.called} does not speak WebSocket for exec: {str(error)[:200]}"
         raise Unreachable(

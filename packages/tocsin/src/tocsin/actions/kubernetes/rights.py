@@ -35,10 +35,7 @@ READ_LOGS: Final = Right("", "pods/log", "get")
 OPEN_EXEC: Final = Right("", "pods/exec", "get")
 MAKE_EXEC: Final = Right("", "pods/exec", "create")
 
-_BEFORE: Final = {
-    GET_DEPLOYMENT: "to capture the state before, and to find the pods",
-    LIST_REPLICA_SETS: "to capture the present revision",
-}
+_BEFORE: Final = {GET_DEPLOYMENT: "to capture the state before, and to see how far a rollout has come"}
 _SETTLING: Final = {WATCH_DEPLOYMENT: "to wait for the rollout"}
 _CHANGING: Final = {**_BEFORE, PATCH_DEPLOYMENT: "to change its template", **_SETTLING}
 _IN_PODS: Final = {GET_DEPLOYMENT: "to find the selector of its pods", LIST_PODS: "to choose a pod"}

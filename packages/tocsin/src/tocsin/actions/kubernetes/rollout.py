@@ -164,7 +164,10 @@ def facts(workload: Mapping[str, Any], action: Rendered, revision: int | None) -
 
 
 def progress(workload: Mapping[str, Any]) -> tuple[bool, str]:
-    """Tell whether a change is in place, and how far it is. The rules are those of ``kubectl rollout status``."""
+    """Tell whether a change is in place, and how far it is.
+
+    The rules are those of ``kubectl rollout status``, and none may be too many: it does not wait for scaling down.
+    """
     spec, status, wanted = workload["spec"], workload.get("status") or {}, workload["spec"].get("replicas", 1)
     total, updated = status.get("replicas") or 0, status.get("updatedReplicas") or 0
     ready = status.get("availableReplicas") or 0
@@ -172,8 +175,8 @@ def progress(workload: Mapping[str, Any]) -> tuple[bool, str]:
         return False, "the change has not been taken up yet"
     if updated < wanted and _is_rolling(spec):
         return False, f"{updated} of {wanted} replicas are of the new revision"
-    if total > max(updated, wanted):
-        return False, f"{total - updated} old replicas are still there"
+    if total > wanted:
+        return False, f"{total - wanted} more replicas than wanted are still there"
     if ready < wanted:
         return False, f"{ready} of {wanted} replicas are available"
     return True, f"{ready} of {wanted} replicas are available"
