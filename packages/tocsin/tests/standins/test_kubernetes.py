@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import os
 import ssl
 from collections.abc import AsyncIterator
@@ -111,6 +112,9 @@ async def test_kubectl_scales_and_sets(person: Person) -> None:
 
 @pytest.mark.needs("kubectl")
 async def test_kubectl_tries_without_doing(person: Person) -> None:
+    version = json.loads(await person.kubectl("version", "--client", "-o", "json"))["clientVersion"]
+    if int(version["minor"].rstrip("+")) < 27:
+        pytest.skip("a kubectl before 1.27 first asks for the API's description as protobuf")
     await person.kubectl("set", "env", "deployment/booster", "A=B", "--dry-run=server")
     assert person.cluster.get("deployments", NS, "booster")["spec"]["template"]["spec"]["containers"][0]["env"] == []
 

@@ -70,8 +70,19 @@ _OF_SETS: Final = {
 
 
 def rights(verb: Verb, kind: str) -> Mapping[Right, str]:
-    """Answer what a verb needs on a kind of workload, ``deployment`` or ``statefulset``."""
+    """Answer what a verb needs on a ``deployment`` or a ``statefulset``, or with no kind on a whole namespace."""
     found = RIGHTS.get(verb, {})
+    if verb is Verb.GET:
+        found = {right: why for right, why in found.items() if (right is LIST_PODS) == (not kind)}
     if kind != "statefulset":
         return found
     return {_OF_SETS.get(right, right): why for right, why in found.items() if right is not LIST_REPLICA_SETS}
+
+
+def table() -> str:
+    """Answer the table of verbs, rights and reasons as Markdown."""
+    lines = ["| verb | group | resource | right | why |", "|---|---|---|---|---|"]
+    for verb, needed in RIGHTS.items():
+        for right, why in needed.items():
+            lines.append(f"| `{verb}` | `{right.group or 'core'}` | `{right.resource}` | `{right.verb}` | {why} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""The files that put Tocsin into a cluster."""
