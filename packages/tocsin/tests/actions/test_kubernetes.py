@@ -100,6 +100,13 @@ async def test_a_rollout_that_takes_too_long_says_how_far_it_has_come(cluster: C
     assert result.remedy
 
 
+async def test_a_watch_that_is_cut_is_taken_up_again_and_the_change_is_not(cluster: Cluster, config: str) -> None:
+    cluster.cuts = 1
+    assert (await target(config).run(RESTART, NOTHING)).status == "succeeded"
+    assert cluster.cuts == 0
+    assert [method for method, _ in cluster.requests].count("PATCH") == 1
+
+
 async def test_nothing_is_tried_twice(cluster: Cluster, config: str) -> None:
     await target(config).run(RESTART, NOTHING)
     assert [method for method, _ in cluster.requests].count("PATCH") == 1

@@ -119,12 +119,15 @@ async def test_agent_booster_is_scaled_on_one_machine(machine: Machine) -> None:
     assert (before.facts["replicas"], result.status, result.facts["ready"]) == ("1", "succeeded", "2")
     _, state = await machine.act("agent-booster.state")
     assert "2/2 ready" in state.output
+    _, pods = await machine.act("common.pods")
+    assert pods.output == state.output
 
 
 async def test_what_the_supervisor_does_not_run_or_do_is_said_so(machine: Machine) -> None:
     for name, cause in (
         ("router.fallback-mode", Cause.NOT_FOUND),
         ("agentdb.scale-replicas", Cause.UNSUPPORTED),
+        ("swarm-coordinator.reset", Cause.UNSUPPORTED),
     ):
         with pytest.raises(Unreachable) as refused:
             await machine.act(name)

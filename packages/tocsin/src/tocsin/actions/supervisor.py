@@ -16,7 +16,7 @@ from whenever import Instant
 
 from tocsin.actions.output import kept
 from tocsin.actions.port import Captured, Cause, Result, Unreachable, broken_off
-from tocsin.core.actions import Rendered, Verb
+from tocsin.core.actions import CARRIED, Rendered, TargetKind, Verb
 from tocsin.core.rendering import mebibytes
 from tocsin.core.revisions import Revision, before_incident
 
@@ -79,6 +79,10 @@ class SupervisorTarget:
 
     async def capture(self, action: Rendered, since: Instant | None = None) -> Captured:
         """Answer the state before."""
+        if action.verb not in CARRIED[TargetKind.SUPERVISOR]:
+            raise Unreachable(
+                Cause.UNSUPPORTED, f"the supervisor has no {action.verb}", "use a cluster for this action"
+            )
         if not action.workload:
             await self._ask("GET", "", list[_Service], _CAPTURE_WITHIN_S)
             return Captured()

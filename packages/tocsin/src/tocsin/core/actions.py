@@ -145,7 +145,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     """As ``kubectl`` names it: ``deployment/agent-booster``."""
     namespace: str = ""
     container: str = ""
-    """Empty: the workload's first."""
+    """Empty: as ``kubectl`` chooses: every one to set something in, the default one to read or to run in."""
     argv: tuple[str, ...] = ()
     """Of ``exec`` and ``command``. A word that is ``{name}`` and nothing else is a parameter."""
     arguments: Mapping[str, str] = {}

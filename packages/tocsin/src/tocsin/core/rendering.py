@@ -172,6 +172,8 @@ def _supervisor(rendered: Rendered) -> tuple[str, ...]:
             return "logs", service, "--tail", given.get("tail", "100")
         case Verb.RESTART:
             return "restart", service
+        case Verb.EXEC:
+            return "exec", service, "--", *rendered.argv
         case _:
             return ("get", service) if service else ("get",)
 

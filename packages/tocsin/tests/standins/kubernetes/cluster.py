@@ -66,6 +66,8 @@ class Cluster:
     executed: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
     """Pod, container and words of what was run."""
     requests: list[tuple[str, str]] = field(default_factory=list)
+    cuts: int = 0
+    """So many watches are cut in the middle of a line, as a proxy would."""
     paused: bool = False
     """The controllers do nothing."""
     step_s: float = 0.002

@@ -22,6 +22,7 @@ _PATH = re.compile(
     r"/(?:api/v1|apis/apps/v1)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[a-z]+)"
     r"(?:/(?P<name>[^/]+)(?:/(?P<sub>[a-z]+))?)?"
 )
+CUT = b"\0cut"
 _GROUPS = {"pods": "", "deployments": "apps", "statefulsets": "apps", "replicasets": "apps"}
 _PATCHES = {
     "application/strategic-merge-patch+json": patches.strategic,
@@ -138,6 +139,8 @@ async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, answer
         async for line in answer.stream:
             writer.write(connection.send(h11.Data(data=line)) or b"")
             await writer.drain()
+            if line.endswith(CUT):
+                raise ConnectionAbortedError
     else:
         kind = "application/json" if answer.text is None else "text/plain"
         body = answer.text if answer.text is not None else json.dumps(answer.document).encode()
@@ -246,6 +249,9 @@ async def _watch(
     cluster: Cluster, asked: Asked, resource: str, namespace: str, chosen: Any, name: str
 ) -> AsyncIterator[bytes]:
     """Tell what changed since a version, and what changes from now on."""
+    if cluster.cuts:
+        cluster.cuts -= 1
+        yield b'{"type": "MODIFI' + CUT
     since = int(asked.param("resourceVersion") or cluster.version)
     if not asked.param("resourceVersion"):
         for one in cluster.listed(resource, namespace):

@@ -1,6 +1,6 @@
 """The cluster's API: one request, bounded, and its refusals as what they mean and what mends them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -69,7 +69,7 @@ class Api:
                     break
         return output
 
-    async def watch(self, path: str, right: Right, **params: str) -> AsyncIterator[dict[str, Any]]:
+    async def watch(self, path: str, right: Right, **params: str) -> AsyncGenerator[dict[str, Any], None]:
         """Answer what changes, until the server ends the stream."""
         async with self._answer("GET", path, right, {**params, "watch": "true"}, {}) as answer:
             rest = b""

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +20,7 @@ CAUSE: Final = "kubernetes.io/change-cause"
 RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
 HASH: Final = "pod-template-hash"
 
-WATCH_FOR_S: Final = "60"
+WATCH_FOR_S: Final = "30"
 """Seconds of one watch; a proxy on the way would cut a longer one in silence."""
 
 PAUSE_S: Final = 0.5
@@ -198,25 +199,41 @@ def stuck(workload: Mapping[str, Any]) -> str | None:
 
 async def settled(api: Api, action: Rendered, workload: dict[str, Any]) -> dict[str, Any]:
     """Watch a workload until a change is in place or has given up; the time limit is the caller's."""
+    while not _is_over(workload):
+        try:
+            workload = await _watched(api, action, workload)
+        except Unreachable as error:
+            if error.cause is not Cause.ABSENT:
+                raise
+            # Cut on the way, as proxies do. Whether the cluster is really gone, the next reading shows.
+        if not _is_over(workload):
+            await asyncio.sleep(PAUSE_S)
+            workload = await read(api, action)
+    return workload
+
+
+async def _watched(api: Api, action: Rendered, workload: dict[str, Any]) -> dict[str, Any]:
+    """Answer a workload as it was at the end of one watch."""
     resource, name = plural(action)
-    right = WATCH_DEPLOYMENT if resource == "deployments" else WATCH_SET
-    while not (progress(workload)[0] or _given_up(workload)):
-        changes = api.watch(
-            f"/apis/apps/v1/namespaces/{action.namespace}/{resource}",
-            right,
-            fieldSelector=f"metadata.name={name}",
-            resourceVersion=workload["metadata"]["resourceVersion"],
-            timeoutSeconds=WATCH_FOR_S,
-        )
+    changes = api.watch(
+        f"/apis/apps/v1/namespaces/{action.namespace}/{resource}",
+        WATCH_DEPLOYMENT if resource == "deployments" else WATCH_SET,
+        fieldSelector=f"metadata.name={name}",
+        resourceVersion=workload["metadata"]["resourceVersion"],
+        timeoutSeconds=WATCH_FOR_S,
+    )
+    async with aclosing(changes):
         async for change in changes:
             if change["type"] not in ("ADDED", "MODIFIED"):
                 break
             workload = change["object"]
-            if progress(workload)[0] or _given_up(workload):
-                return workload
-        await asyncio.sleep(PAUSE_S)
-        workload = await read(api, action)
+            if _is_over(workload):
+                break
     return workload
+
+
+def _is_over(workload: Mapping[str, Any]) -> bool:
+    return progress(workload)[0] or _given_up(workload)
 
 
 def _given_up(workload: Mapping[str, Any]) -> bool:
