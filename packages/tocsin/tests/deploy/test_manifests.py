@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tocsin.actions.kubernetes.rights import Right, rights, table
+from tocsin.cli.settings import load, strangers
 from tocsin.core.actions import TargetKind
 from tocsin.core.rules import Rulebook
 from tocsin.playbook.load import load_rulebook, shipped
@@ -124,3 +125,13 @@ def test_the_page_says_why_each_right_is_needed() -> None:
     if os.environ.get("TOCSIN_WRITE_DOCS"):
         PAGE.write_text(written)
     assert text == written, "run this test again with TOCSIN_WRITE_DOCS=1, then look at the difference"
+
+
+def test_the_settings_that_the_pod_is_given_are_settings() -> None:
+    (config,) = of_kind("ConfigMap")
+    assert strangers(config["data"]) == []
+    settings = load(environ=config["data"])
+    (claim,) = [one for one in of_kind("Deployment") if one["metadata"]["name"] == "tocsin"]
+    mounts = claim["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
+    assert str(settings.database_path.parent) in [mount["mountPath"] for mount in mounts]
+    assert settings.workloads == "kubernetes"

@@ -1,9 +1,12 @@
 """The shipped actions are the written playbook's, value by value; a broken copy for each finding about actions."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from whenever import TimeDelta
 
 from tocsin.core.actions import READS, RUNS, ActionId, FailureModeId, TargetKind, Verb
@@ -16,6 +19,7 @@ from tocsin.playbook.lint import lint
 from tocsin.playbook.load import load, load_rulebook, shipped
 
 NS = "-n agentic-flow"
+SHIPPED = load_rulebook(shipped("agentic-flow"))
 
 WRITTEN = {
     "agent-booster.restart": f"kubectl rollout restart deployment/agent-booster {NS}",
@@ -238,6 +242,39 @@ def test_lint_finds(broken: Break, what: str) -> None:
 
 def test_an_action_as_it_should_be_is_not_found_fault_with(broken: Break) -> None:
     assert [one for one in lint(load(written(broken, RESTART + CHANGES, ""))) if one.file == "actions.yaml"] == []
+
+
+_BLANKS = sorted((action.id, one.name) for action in SHIPPED.actions.values() for one in action.parameters)
+_TRICKS = (
+    "--all",
+    "-n kube-system",
+    "6 --all",
+    "1;reboot",
+    "$(id)",
+    "`id`",
+    "a b",
+    "a\nb",
+    "a\0b",
+    "{value}",
+    "=",
+    "@f",
+)
+
+
+@given(st.sampled_from(_BLANKS), st.text(max_size=30) | st.sampled_from(_TRICKS) | st.integers() | st.none())
+def test_no_value_of_any_action_adds_a_word_or_a_flag(blank: tuple[str, str], value: object) -> None:
+    action = SHIPPED.actions[ActionId(blank[0])]
+    try:
+        rendered = render(action, {blank[1]: value})
+    except Refused as refused:
+        if refused.reason is not Reason.BAD_PARAMETER or not refused.remedy:
+            raise
+        return
+    assert len(rendered.argv) == len(action.argv)
+    assert rendered.arguments.keys() <= action.arguments.keys()
+    assert all(not one.startswith("-") for one in rendered.arguments.values())
+    # Nothing of it means anything to a shell that somebody pastes the line into.
+    assert shlex.split(rendered.shown) == rendered.shown.split()
 
 
 def test_all_verbs_are_for_some_target(book: Rulebook) -> None:
