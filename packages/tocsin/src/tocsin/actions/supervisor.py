@@ -226,9 +226,9 @@ def _order(action: Rendered) -> tuple[str, dict[str, Any]]:
 
 
 def _facts(service: _Service, action: Rendered) -> dict[str, str]:
+    """Answer what a service is set to. An approval signs it, so nothing is in it that changes by itself."""
     facts = {
         "replicas": str(service.replicas),
-        "ready": str(service.ready),
         "revision": str(service.revision),
         "image": service.release,
     }
@@ -272,7 +272,7 @@ def _revision(one: _Revision) -> Revision:
 
 def _changed(service: _Service, action: Rendered) -> Result:
     said, cut = kept(_told(service))
-    facts = _facts(service, action)
+    facts = _facts(service, action) | {"ready": str(service.ready)}
     if service.rollout == "complete" and service.ready >= service.replicas:
         return Result("succeeded", said, 0, cut, facts)
     why = f"the change is made, but the rollout is {service.rollout}: {service.ready} of {service.replicas} ready"
