@@ -26,7 +26,7 @@ class Machine:
     """One machine with a supervisor and Agent Booster."""
 
     def __init__(self, http: httpx.AsyncClient, state: Path) -> None:
-        self.target = SupervisorTarget(http, state)
+        self.target = SupervisorTarget(http, state, ready_within_s=3)
         self._http = http
         self._state = state
 

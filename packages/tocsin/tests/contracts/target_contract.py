@@ -72,6 +72,7 @@ class TargetContract:
         assert before.facts["image"] == world.good
         assert int(before.facts["revision"]) >= 1
         assert int(before.facts["replicas"]) >= 1
+        assert before.facts.keys() == {"image", "replicas", "revision"}, "nothing that changes by itself"
         await world.target.rehearse(restart, before)
         assert (await world.target.capture(restart)).facts == before.facts
 

@@ -1,9 +1,9 @@
 """Every target of workloads keeps the target contract."""
 
 import asyncio
-import shutil
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -56,7 +56,7 @@ class UnderSupervisor:
     good = "1.9.0"
 
     def __init__(self, http: httpx.AsyncClient, state: Path) -> None:
-        self.target = SupervisorTarget(http, state)
+        self.target = SupervisorTarget(http, state, ready_within_s=2)  # A bad release never is.
         self._http = http
         self._state = state
 
@@ -114,50 +114,45 @@ class TestInCluster(TargetContract):
             yield InCluster(cluster, kubeconfig(tmp_path, url))
 
 
-async def _agentic_flow(*words: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agentic_flow", *words, stdout=asyncio.subprocess.DEVNULL
-    )
+_FLOW = [sys.executable, "-m", "agentic_flow"]
 
 
 @pytest.fixture(scope="module")
-def releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One good release and one that was built for the wrong target."""
-    import subprocess
-
-    folder = tmp_path_factory.mktemp("releases")
-    flow = [sys.executable, "-m", "agentic_flow", "release"]
-    for words in (["build", folder, "1.9.0"], ["build", folder, "1.9.1", "--target", "wasm32-wasi"]):
-        subprocess.run([*flow, *map(str, words)], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([*flow, "activate", str(folder), "1.9.0"], check=True, stdout=subprocess.DEVNULL)
-    return folder
+def supervised(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A supervisor with one good release and one that was built for the wrong target; answer its state directory."""
+    folder = tmp_path_factory.mktemp("supervised")
+    state, releases = folder / "state", folder / "releases"
+    for words in (["build", "1.9.0"], ["build", "1.9.1", "--target", "wasm32-wasi"], ["activate", "1.9.0"]):
+        line = [*_FLOW, "release", words[0], str(releases), *words[1:]]
+        subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
+    words = ["up", "--state", str(state), "--releases", str(releases), "--port", "0", "--control-port", "0"]
+    process = subprocess.Popen([*_FLOW, *words], stdout=subprocess.DEVNULL)
+    try:
+        yield state
+    finally:
+        process.terminate()
+        process.wait()
 
 
 class TestUnderSupervisor(TargetContract):
     @pytest.fixture
-    async def world(self, releases: Path, tmp_path: Path) -> AsyncIterator[UnderSupervisor]:
-        state = tmp_path / "state"
-        shutil.copytree(releases, tmp_path / "releases")
-        ports = ["--port", "0", "--control-port", "0"]
-        process = await _agentic_flow("up", "--state", str(state), "--releases", str(tmp_path / "releases"), *ports)
+    async def world(self, supervised: Path) -> AsyncIterator[UnderSupervisor]:
         async with httpx.AsyncClient(trust_env=False) as http:
-            try:
-                await _answers(http, state)
-                yield UnderSupervisor(http, state)
-            finally:
-                process.terminate()
-                await process.wait()
+            world = UnderSupervisor(http, supervised)
+            await _answers(http, supervised)
+            await world.deploy_good()
+            yield world
 
 
 async def _answers(http: httpx.AsyncClient, state: Path) -> None:
+    """Wait until the supervisor has come up."""
     for _ in range(600):
         try:
             control = msgspec.json.decode((state / "control.json").read_bytes())
             token = (state / "token").read_text()
-            answer = await http.get(
-                f"{control['url']}/services/booster", headers={"Authorization": f"Bearer {token}"}, timeout=5
-            )
-            if answer.is_success and answer.json()["ready"] == 1:
+            url = f"{control['url']}/services/booster"
+            answer = await http.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=5)
+            if answer.is_success:
                 return
         except (OSError, httpx.HTTPError):
             pass

@@ -71,6 +71,7 @@ def test_a_person_reads_the_equal_line_of_kubectl(action: Action, values: dict[s
     [
         (SCALE, {"replicas": 0}, "too little"),
         (SCALE, {"replicas": "13"}, "too much"),
+        (SCALE, {"replicas": -1}, "read as a flag"),
         (SCALE, {"replicas": "6 --all"}, "no whole number"),
         (SCALE, {"replicas": 6.0}, "wrong type"),
         (SCALE, {"replicas": True}, "no whole number"),

@@ -46,6 +46,8 @@ class Unreachable(Exception):
 class Captured(msgspec.Struct, frozen=True):
     """The state before: what an approval signs beside the action, and what its inverse goes back to.
 
+    It is what was set and by whomever, not how it fares: a fact that changes by itself would void every approval.
+
     A fact bears the name of the argument that sets it (``replicas``, ``value``, ``memory``). Of workloads there are
     also ``revision`` and ``image``, and for an undo ``pinned``: the revision from before the incident, with
     ``pinned_image`` and ``pinned_why``.

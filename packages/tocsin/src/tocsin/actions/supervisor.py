@@ -73,9 +73,10 @@ class _Control(msgspec.Struct):
 class SupervisorTarget:
     """Speaks to the supervisor whose state directory it is given."""
 
-    def __init__(self, http: httpx.AsyncClient, state: Path) -> None:
+    def __init__(self, http: httpx.AsyncClient, state: Path, ready_within_s: float = READY_WITHIN_S) -> None:
         self._http = http
         self._state = state
+        self._ready_within_s = ready_within_s
 
     async def capture(self, action: Rendered, since: Instant | None = None) -> Captured:
         """Answer the state before."""
@@ -134,7 +135,7 @@ class SupervisorTarget:
     async def _settled(self, action: Rendered, service: _Service) -> _Service:
         """Ask until every replica is ready, or there is no more patience."""
         try:
-            async with asyncio.timeout(READY_WITHIN_S):
+            async with asyncio.timeout(self._ready_within_s):
                 while service.ready < service.replicas:
                     await asyncio.sleep(ASKS_EVERY_S)
                     service = await self._service(action)
@@ -225,9 +226,9 @@ def _order(action: Rendered) -> tuple[str, dict[str, Any]]:
 
 
 def _facts(service: _Service, action: Rendered) -> dict[str, str]:
+    """Answer what a service is set to. An approval signs it, so nothing is in it that changes by itself."""
     facts = {
         "replicas": str(service.replicas),
-        "ready": str(service.ready),
         "revision": str(service.revision),
         "image": service.release,
     }
@@ -271,7 +272,7 @@ def _revision(one: _Revision) -> Revision:
 
 def _changed(service: _Service, action: Rendered) -> Result:
     said, cut = kept(_told(service))
-    facts = _facts(service, action)
+    facts = _facts(service, action) | {"ready": str(service.ready)}
     if service.rollout == "complete" and service.ready >= service.replicas:
         return Result("succeeded", said, 0, cut, facts)
     why = f"the change is made, but the rollout is {service.rollout}: {service.ready} of {service.replicas} ready"

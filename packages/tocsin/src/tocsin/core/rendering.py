@@ -22,7 +22,7 @@ PLAIN_TEXT: Final = r"[A-Za-z0-9_./:@%+,=-]*"
 """Of a text whose row gives no pattern: nothing that a shell or a query would read as more than text."""
 
 _BLANK: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_INTEGER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _QUANTITY: Final = re.compile(r"(?P<number>[0-9]{1,15}(?:\.[0-9]{1,3})?)(?P<unit>m|k|M|G|T|Ki|Mi|Gi|Ti)?")
 _HOST: Final = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
@@ -222,7 +222,7 @@ def checked(parameter: Parameter, given: object) -> str | None:
     text = _text(parameter, given)
     if len(text) > PARAMETER_LENGTH_MAX:
         raise BadValue(f"the value has {len(text)} characters", f"{PARAMETER_LENGTH_MAX} are allowed")
-    if text.startswith("-") and parameter.kind is not ParameterKind.INTEGER:
+    if text.startswith("-"):
         raise BadValue(f"{_quoted(text)} begins with a dash and would be read as a flag", _wanted(parameter))
     if not text.isprintable():
         raise BadValue(f"{_quoted(text)} holds characters that cannot be seen", _wanted(parameter))

@@ -141,17 +141,14 @@ def containers(workload: Mapping[str, Any], action: Rendered) -> list[dict[str, 
     return chosen
 
 
-def facts(workload: Mapping[str, Any], action: Rendered, revision: int | None) -> dict[str, str]:
-    """Answer how a workload is, and what it has for the arguments of an action."""
-    spec, status = workload["spec"], workload.get("status") or {}
-    found = {
-        "replicas": str(spec.get("replicas", 1)),
-        "ready": str(status.get("readyReplicas") or 0),
-        "image": images(spec["template"]),
-    }
-    if revision is not None:
-        found["revision"] = str(revision)
-    elif number := (workload["metadata"].get("annotations") or {}).get(REVISION):
+def facts(workload: Mapping[str, Any], action: Rendered) -> dict[str, str]:
+    """Answer what a workload is set to, and what it has for the arguments of an action.
+
+    An approval signs it, so nothing is in it that changes by itself.
+    """
+    spec = workload["spec"]
+    found = {"replicas": str(spec.get("replicas", 1)), "image": images(spec["template"])}
+    if number := (workload["metadata"].get("annotations") or {}).get(REVISION):
         found["revision"] = str(number)
     first = containers(workload, action)[0]
     if action.verb is Verb.SET_ENV:
@@ -162,6 +159,11 @@ def facts(workload: Mapping[str, Any], action: Rendered, revision: int | None) -
         limits = (first.get("resources") or {}).get("limits") or {}
         found |= {name: str(limits[name]) for name in ("memory", "cpu") if name in limits}
     return found
+
+
+def health(workload: Mapping[str, Any]) -> dict[str, str]:
+    """Answer how a workload is at this moment."""
+    return {"ready": str((workload.get("status") or {}).get("readyReplicas") or 0)}
 
 
 def progress(workload: Mapping[str, Any]) -> tuple[bool, str]:

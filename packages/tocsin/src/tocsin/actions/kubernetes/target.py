@@ -94,12 +94,11 @@ class KubernetesTarget:
         if not action.workload:
             return {}
         workload = await rollout.read(api, action)
-        found = rollout.facts(workload, action, None)
+        found = rollout.facts(workload, action)
         if action.verb is Verb.UNDO:
             found |= await _pinned(api, action, workload, since)
         if action.verb is Verb.EXEC:
-            pod = pods.running(await pods.pods(api, action))
-            found |= {"pod": pod["metadata"]["name"], "container": pods.container(pod, action)}
+            pods.container(pods.running(await pods.pods(api, action)), action)  # That there is one; which, may change.
         return found
 
     async def _change(self, api: Api, action: Rendered, before: Captured) -> _Change:
@@ -139,7 +138,7 @@ class KubernetesTarget:
             )
         why = f"the change was made, but is not in place after {action.time_limit_s} s: {rollout.progress(workload)[1]}"
         return Result(
-            "failed", why, facts=rollout.facts(workload, action, None),
+            "failed", why, facts=rollout.facts(workload, action) | rollout.health(workload),
             remedy="look at its pods and logs; take the change back if it made things worse",
         )  # fmt: skip
 
@@ -242,7 +241,7 @@ async def _exec(api: Api, action: Rendered) -> Result:
 
 async def _result(api: Api, action: Rendered, workload: dict[str, Any]) -> Result:
     done, how = rollout.progress(workload)
-    facts = rollout.facts(workload, action, None)
+    facts = rollout.facts(workload, action) | rollout.health(workload)
     if done:
         return Result("succeeded", f"{action.workload}: {facts['image']}, {how}", 0, facts=facts)
     why = rollout.stuck(workload) or how
