@@ -36,6 +36,9 @@ CONTRACT = {
         "/callbacks/slack/command",
         "/callbacks/slack/events",
         "/callbacks/slack/interactivity",
+        "/callbacks/twilio/sms",
+        "/callbacks/twilio/status/{page}",
+        "/callbacks/twilio/voice/{page}",
         "/a/{token}",
         "/api/v1/incidents",
         *(

@@ -13,7 +13,7 @@ from tocsin.store.codec import enc_hook
 from tocsin.web import openapi
 from tocsin.web.api import acts, classify, health, incidents, oncall, playbook, signals, silences, tokens
 from tocsin.web.auth import authorize
-from tocsin.web.callbacks import pagerduty, slack
+from tocsin.web.callbacks import pagerduty, slack, twilio
 from tocsin.web.callbacks.doors import Replies, Secrets
 from tocsin.web.ingest import Ingest
 from tocsin.web.pages import acknowledge
@@ -45,7 +45,11 @@ def create_app(
             Router("/signals", route_handlers=[signals.alertmanager, signals.heartbeat, signals.report]),
             Router(
                 "/callbacks",
-                route_handlers=[pagerduty.webhook, slack.interactivity, slack.command, slack.events],
+                route_handlers=[
+                    pagerduty.webhook,
+                    *(slack.interactivity, slack.command, slack.events),
+                    *(twilio.voice, twilio.sms, twilio.status),
+                ],
                 request_max_body_size=CALLBACK_MAX,
             ),
             Router("/api/v1", route_handlers=[signals.show, oncall.oncall, classify.classify]),
