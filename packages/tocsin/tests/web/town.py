@@ -43,8 +43,14 @@ from tocsin.web.callbacks.doors import Secrets
 from tocsin.web.site import Site
 
 from ..standins.slack import SIGNING_SECRET
+from ..standins.twilio import TOKEN
 
-SECRETS = Secrets(pagerduty=("the old secret", "the new secret"), slack=SIGNING_SECRET)
+SECRETS = Secrets(
+    pagerduty=("the old secret", "the new secret"),
+    slack=SIGNING_SECRET,
+    twilio=TOKEN,
+    base_url="https://tocsin.example",
+)
 """What the providers of the tests sign with."""
 
 SUNDAY = Instant.from_utc(2026, 11, 22, 3)

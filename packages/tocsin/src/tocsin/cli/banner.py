@@ -15,6 +15,8 @@ _HOW: Final = {
     "webhook": "TOCSIN_WEBHOOK_ALLOW",
     "email": "TOCSIN_SMTP_HOST and TOCSIN_SMTP_FROM",
     "slack": "TOCSIN_SLACK_TOKEN",
+    "voice": "TOCSIN_TWILIO_ACCOUNT_SID, _AUTH_TOKEN and _FROM",
+    "sms": "TOCSIN_TWILIO_ACCOUNT_SID, _AUTH_TOKEN and _FROM",
     "pagerduty": "TOCSIN_PAGERDUTY_ROUTING_KEY",
 }
 

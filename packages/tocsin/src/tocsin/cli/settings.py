@@ -231,6 +231,7 @@ def _check(settings: Settings) -> None:
             raise SettingsError(
                 f'{PREFIX}PROMETHEUS_SOURCES: "{value}" of "{source}" is no URL. Write it with http:// or https://.'
             )
+    _check_twilio(settings)
     if settings.smtp_host and not settings.smtp_from:
         raise SettingsError(
             "TOCSIN_SMTP_FROM is missing: mails need a sender. Give an address such as tocsin@example.org."
@@ -240,6 +241,13 @@ def _check(settings: Settings) -> None:
             f"TOCSIN_LINK_SECRET is shorter than {_LINK_SECRET_MIN} characters. "
             "Give a long random one, or none: then one is made and kept beside the database."
         )
+
+
+def _check_twilio(settings: Settings) -> None:
+    parts = {name: getattr(settings, f"twilio_{name}") for name in ("account_sid", "auth_token", "from")}
+    missing = [f"{PREFIX}TWILIO_{name.upper()}" for name, value in parts.items() if not value]
+    if missing and len(missing) < len(parts):
+        raise SettingsError(f"{' and '.join(missing)}: missing. Twilio needs account SID, auth token and sender.")
 
 
 _LINK_SECRET_MIN: Final = 16

@@ -9,10 +9,11 @@ PROVIDER_SECRETS: Final = (
     "pagerduty_routes",
     "pagerduty_webhook_secret",
     "slack_signing_secret",
+    "twilio_auth_token",
 )
 """Settings that may be read from a file of their own."""
 
-PROVIDER_URLS: Final = ("pagerduty_url", "slack_hooks_url")
+PROVIDER_URLS: Final = ("pagerduty_url", "slack_hooks_url", "twilio_url")
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,3 +30,9 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Signs what Slack sends; opens the ways in for its buttons and `/incident`."""
     slack_hooks_url: str = "https://hooks.slack.com"
     """Where the reply addresses that Slack gives may lead, and nowhere else."""
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = ""
+    """Who we are to Twilio; it signs its callbacks with the same token."""
+    twilio_from: str = ""
+    """The number that calls and writes: +15550100123."""
+    twilio_url: str = "https://api.twilio.com"

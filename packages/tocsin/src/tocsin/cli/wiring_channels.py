@@ -16,6 +16,7 @@ from tocsin.engine.clock import Clock
 if TYPE_CHECKING:
     import httpx
 
+    from tocsin.channels.twilio import Account
     from tocsin.web.callbacks.doors import Replies, Secrets
 
 
@@ -28,6 +29,7 @@ def calls_out(settings: Settings) -> bool:
         slack,
         settings.webhook_allow,
         settings.deadman_url,
+        settings.twilio_account_sid,
         _pagerduty_asked(settings),
     )
     return any(asked)
@@ -37,7 +39,12 @@ def secrets(settings: Settings) -> "Secrets":
     """Answer what providers sign their callbacks with."""
     from tocsin.web.callbacks.doors import Secrets  # noqa: PLC0415 - a watchdog has channels and no web.
 
-    return Secrets(pagerduty=settings.pagerduty_webhook_secret, slack=settings.slack_signing_secret)
+    return Secrets(
+        pagerduty=settings.pagerduty_webhook_secret,
+        slack=settings.slack_signing_secret,
+        twilio=settings.twilio_auth_token,
+        base_url=settings.url,
+    )
 
 
 def replies(settings: Settings, http: "httpx.AsyncClient | None") -> "Replies | None":
@@ -64,6 +71,9 @@ def wire_channels(settings: Settings, clock: Clock, http: "httpx.AsyncClient | N
         made["email"] = lambda: _email(settings, clock)
     if _pagerduty_asked(settings) and http is not None:
         made["pagerduty"] = lambda: _pagerduty(settings, http)
+    if settings.twilio_account_sid and http is not None:
+        made["voice"] = lambda: _voice(settings, http)
+        made["sms"] = lambda: _sms(settings, http)
     return ChannelTable({ChannelName(name): make() for name, make in made.items()}, clock.now)
 
 
@@ -110,3 +120,28 @@ def _pagerduty(settings: Settings, http: "httpx.AsyncClient") -> Channel:
     from tocsin.channels.pagerduty import PagerDutyChannel  # noqa: PLC0415
 
     return PagerDutyChannel(http, settings.pagerduty_routes, settings.pagerduty_routing_key, settings.pagerduty_url)
+
+
+def _voice(settings: Settings, http: "httpx.AsyncClient") -> Channel:
+    from tocsin.channels.twilio import VoiceChannel  # noqa: PLC0415
+
+    return VoiceChannel(http, _twilio(settings))
+
+
+def _sms(settings: Settings, http: "httpx.AsyncClient") -> Channel:
+    from tocsin.channels.twilio import SmsChannel  # noqa: PLC0415
+
+    return SmsChannel(http, _twilio(settings))
+
+
+def _twilio(settings: Settings) -> "Account":
+    from tocsin.channels.twilio import Account  # noqa: PLC0415
+
+    return Account(
+        sid=settings.twilio_account_sid,
+        token=settings.twilio_auth_token,
+        sender=settings.twilio_from,
+        base_url=settings.twilio_url,
+        # Without an address of its own this server is reached on this machine only, and not by Twilio.
+        callbacks=settings.url if settings.base_url else "",
+    )

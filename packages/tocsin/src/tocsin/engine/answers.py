@@ -10,13 +10,14 @@ from enum import StrEnum
 from typing import Final
 
 import msgspec
+from whenever import Instant
 
 from tocsin.core import marks as m
 from tocsin.core.commands import Acknowledge, AddNote, AnyCommand, Decline, Escalate, Refused
 from tocsin.core.events import Actor
 from tocsin.core.ids import IncidentId, PersonId
 from tocsin.core.incident import Incident
-from tocsin.core.limits import CALLBACKS_REMEMBERED
+from tocsin.core.limits import CALLBACKS_REMEMBERED, INCIDENTS_WATCHED
 from tocsin.core.rules import JOINS, Method, MethodKind, Rulebook
 from tocsin.engine.serve import Engine
 from tocsin.signals.port import Act, Answer
@@ -27,6 +28,9 @@ _KINDS: Final = {
     "twilio": frozenset({MethodKind.PHONE, MethodKind.SMS}),
 }
 """By which contact methods a provider's people are known here."""
+
+NAMED_MAX: Final = 5
+"""Incidents named in an answer that asks which one is meant."""
 
 
 class Result(StrEnum):
@@ -39,6 +43,10 @@ class Result(StrEnum):
     UNKNOWN_PAGE = "unknown_page"
     UNKNOWN_PERSON = "unknown_person"
     REFUSED = "refused"
+
+
+_KEPT: Final = frozenset({Result.DONE, Result.ALREADY_SO})
+"""What is remembered: whoever was refused may try again."""
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -62,16 +70,21 @@ class Answers:
         if answer.id and (answer.via, answer.id) in self._seen:
             return self._counted(answer, Taken(Result.REPEATED, "this was taken already", answer.incident))
         taken = await self._take(answer)
-        if answer.id:
+        if answer.id and taken.result in _KEPT:
             self._remember(answer.via, answer.id)
         return self._counted(answer, taken)
 
     async def _take(self, answer: Answer) -> Taken:
-        incident = await self._meant(answer)
+        page = await self._engine.store.obligation(answer.page) if answer.page else None
+        if page is None and answer.page is None and answer.incident is None:
+            return await self._unnamed(answer)
+        named = page.intent.incident if page else answer.incident
+        incident = await self._engine.handler.load(named) if named else None
         if incident is None:
             return Taken(Result.UNKNOWN_PAGE, "there is no such page here")
-        reopened_at = incident.at(m.REOPENED)
-        if reopened_at is not None and answer.at < reopened_at:
+        # Who does not say when it was answered is believed for pages that were sent since.
+        given_at = answer.at or (page.intent.created_at if page else None)
+        if _before_it_was_reopened(given_at, incident):
             return Taken(
                 Result.STALE, f"{incident.id} was opened again after that; answer the newest page", incident.id
             )
@@ -82,12 +95,24 @@ class Answers:
             return await self._stranger(answer, incident)
         return await self._do(answer, incident, command(answer, person, incident), person)
 
-    async def _meant(self, answer: Answer) -> Incident | None:
-        incident = answer.incident
-        if answer.page is not None:
-            page = await self._engine.store.obligation(answer.page)
-            incident = page.intent.incident if page else None
-        return await self._engine.handler.load(incident) if incident else None
+    async def _unnamed(self, answer: Answer) -> Taken:
+        """Take an answer that names nothing: it means the one incident in which its person is being asked."""
+        person = person_of(self._engine.playbooks.current, answer.via, answer.who)
+        if person is None:
+            return Taken(Result.UNKNOWN_PERSON, f"{answer.name} is nobody in the playbook")
+        asked = await self._asked(person)
+        if len(asked) == 1:
+            return await self._take(msgspec.structs.replace(answer, incident=asked[0].id))
+        if not asked:
+            return Taken(Result.UNKNOWN_PAGE, "nobody asks you for an answer now", person=person)
+        names = " or ".join(each.id for each in asked[:NAMED_MAX])
+        return Taken(Result.UNKNOWN_PAGE, f"which one? Name {names}", person=person)
+
+    async def _asked(self, person: PersonId) -> list[Incident]:
+        """Answer the open incidents in which a person's answer is waited for, newest first."""
+        headlines = await self._engine.store.headlines(open_only=True, limit=INCIDENTS_WATCHED)
+        loaded = [await self._engine.handler.load(each.id) for each in headlines]
+        return [each for each in loaded if each and any(page.person == person for page in each.pages.values())]
 
     async def _do(self, answer: Answer, incident: Incident, command: AnyCommand, person: PersonId | None) -> Taken:
         try:
@@ -121,6 +146,11 @@ _DONE: Final = {
     Act.ESCALATE: "The next level is called.",
     Act.NOTE: "Noted.",
 }
+
+
+def _before_it_was_reopened(given_at: Instant | None, incident: Incident) -> bool:
+    reopened_at = incident.at(m.REOPENED)
+    return reopened_at is not None and given_at is not None and given_at < reopened_at
 
 
 def command(answer: Answer, person: PersonId, incident: Incident) -> AnyCommand:

@@ -65,8 +65,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """By which the same answer sent twice is known; empty if the provider gives none."""
     act: Act
-    at: Instant
-    """When it was given, by the provider's clock."""
+    at: Instant | None = None
+    """When it was given, by the provider's clock; None if it does not say."""
     who: tuple[str, ...] = ()
     """The addresses by which the provider knows the person."""
     name: str = ""

@@ -30,7 +30,7 @@ from tocsin.web.api import (
     tokens,
 )
 from tocsin.web.auth import authorize
-from tocsin.web.callbacks import pagerduty, slack
+from tocsin.web.callbacks import pagerduty, slack, twilio
 from tocsin.web.callbacks.doors import Replies, Secrets
 from tocsin.web.ingest import Ingest
 from tocsin.web.pages import acknowledge, approval
@@ -84,7 +84,11 @@ def _routes() -> list[ControllerRouterHandler]:
         Router("/signals", route_handlers=[signals.alertmanager, signals.heartbeat, signals.report]),
         Router(
             "/callbacks",
-            route_handlers=[pagerduty.webhook, slack.interactivity, slack.command, slack.events],
+            route_handlers=[
+                pagerduty.webhook,
+                *(slack.interactivity, slack.command, slack.events),
+                *(twilio.voice, twilio.sms, twilio.status),
+            ],
             request_max_body_size=CALLBACK_MAX,
         ),
         *_api(),

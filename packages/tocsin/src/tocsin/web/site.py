@@ -16,6 +16,7 @@ from tocsin.engine.answers import Answers
 from tocsin.engine.errand_views import ErrandViews
 from tocsin.engine.links import Links
 from tocsin.engine.queries import Queries
+from tocsin.engine.receipts import Receipts
 from tocsin.engine.serve import Engine
 from tocsin.web.auth import Caller, Role, Tokens
 from tocsin.web.bodies import Body
@@ -46,6 +47,7 @@ class Site:
         self.reload = reload
         self.tokens = Tokens(engine.store, engine.clock)
         self.answers = Answers(engine)
+        self.receipts = Receipts(engine)
         self.secrets = secrets or Secrets()
         self._replies = replies
         self._later: set[asyncio.Task[object]] = set()

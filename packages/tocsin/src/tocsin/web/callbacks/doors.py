@@ -22,6 +22,9 @@ class Secrets(msgspec.Struct, frozen=True):
     pagerduty: tuple[str, ...] = ()
     """Several while one is being changed."""
     slack: str = ""
+    twilio: str = ""
+    base_url: str = ""
+    """How we are reached from outside: Twilio signs the address that it calls."""
 
     def __repr__(self) -> str:
         return "Secrets()"
