@@ -22,7 +22,6 @@ PROMISED = (
         "stage",
         "severity",
         "resolve",
-        "oncall",
         "classify",
         "simulate",
     ),
@@ -41,6 +40,9 @@ PROMISED = (
     ),
     *("playbook check", "playbook schema", "playbook rules", "playbook show"),
     *("handoff list", "handoff show", "handoff tick", "handoff accept", "handoff note", "ledger", "test-page"),
+    *(f"oncall {what}" for what in ("calendar", "history", "check", "load", "feed", "import")),
+    *("override add", "override remove", "override list", "away add", "away remove", "away list"),
+    *("swap ask", "swap accept", "swap decline", "swap remove", "swap list"),
     *("token create", "token revoke", "token list", "silence add", "silence list", "silence end", "db upgrade"),
 )
 

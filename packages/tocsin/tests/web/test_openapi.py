@@ -31,11 +31,27 @@ CONTRACT = {
         "/api/v1/handoffs/{handoff}",
         "/api/v1/test-pages",
         "/api/v1/test-pages/{page}",
+        "/api/v1/oncall/calendar",
+        "/api/v1/oncall/findings",
+        "/api/v1/oncall/load",
+        "/api/v1/overrides",
+        "/api/v1/swaps",
+        "/api/v1/away",
+        "/ical/{key}/me.ics",
+        "/ical/{key}/all.ics",
+        "/ical/{key}/rotations/{file}",
         "/api/v1/silences",
         "/api/v1/tokens",
         "/api/v1/playbook",
     ],
     "POST": [
+        "/api/v1/oncall/feeds",
+        "/api/v1/oncall/imports/{rotation}",
+        "/api/v1/overrides",
+        "/api/v1/swaps",
+        "/api/v1/swaps/{key}/accept",
+        "/api/v1/swaps/{key}/decline",
+        "/api/v1/away",
         "/signals/alertmanager",
         "/signals/heartbeat/{name}",
         "/signals/report",
@@ -71,7 +87,14 @@ CONTRACT = {
         "/api/v1/playbook/reload",
         "/api/v1/classify",
     ],
-    "DELETE": ["/api/v1/silences/{silence}", "/api/v1/tokens/{token}"],
+    "DELETE": [
+        "/api/v1/silences/{silence}",
+        "/api/v1/tokens/{token}",
+        "/api/v1/oncall/feeds/{person}",
+        "/api/v1/overrides/{key}",
+        "/api/v1/swaps/{key}",
+        "/api/v1/away/{key}",
+    ],
 }
 
 
@@ -140,6 +163,19 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
         "/api/v1/silences", {"matchers": [{"label": "a", "value": "b"}], "for": "1h", "reason": "x"}
     )
     token = await town.post("/api/v1/tokens", {"name": "x", "role": "viewer"})
+    now_on = (await town.get("/api/v1/oncall"))["oncall"][0]
+    ends_at = "2026-11-22T23:00:00Z"
+    shift = {"rotation": now_on["rotation"], "ends_at": ends_at}
+    override = {**shift, "person": person, "starts_at": "2026-11-22T22:00:00Z", "reason": "a concert"}
+    leave = {"person": person, "ends_at": ends_at, "reason": "at sea"}
+    swaps = [{**shift, "other": "mara-lindqvist", "asked_by": now_on["person"]} for _ in range(3)]
+    asked = await town.post("/api/v1/swaps", {**swaps[0], "ends_at": "2026-11-22T04:00:00Z"})
+    swap = asked["kept"][0]["id"]
+    swaps[1] |= {"starts_at": "2026-11-22T04:00:00Z", "ends_at": "2026-11-22T05:00:00Z"}
+    swaps[2] |= {"starts_at": "2026-11-22T05:00:00Z", "ends_at": "2026-11-22T06:00:00Z"}
+    other = (await town.post("/api/v1/swaps", swaps[1]))["kept"][0]["id"]
+    absence = (await town.post("/api/v1/away", leave))["kept"][0]["id"]
+    standing_in = (await town.post("/api/v1/overrides", {**override, "rotation": "agentdb-owners"}))["kept"][0]["id"]
     await town.take_in()
     await town.engine.errands.step(town.clock.now())
     reads = ["", "/timeline", "/deadlines", "/ledger", "/diagnostics"]
@@ -154,6 +190,22 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
         ("POST", "/api/v1/test-pages", {"person": person}),
         ("GET", "/api/v1/test-pages?all=1", None),
         ("GET", "/api/v1/test-pages/{TEST-1}", None),
+        ("POST", f"/api/v1/swaps/{{{swap}}}/accept", {}),
+        ("POST", f"/api/v1/swaps/{{{other}}}/decline", {}),
+        ("POST", "/api/v1/swaps", swaps[2]),
+        ("GET", "/api/v1/swaps?all=1", None),
+        ("DELETE", f"/api/v1/swaps/{{{swap}}}", None),
+        ("POST", "/api/v1/overrides", override),
+        ("GET", "/api/v1/overrides", None),
+        ("DELETE", f"/api/v1/overrides/{{{standing_in}}}", None),
+        ("POST", "/api/v1/away", leave),
+        ("GET", "/api/v1/away", None),
+        ("GET", "/api/v1/oncall/calendar", None),
+        ("GET", "/api/v1/oncall/findings", None),
+        ("DELETE", f"/api/v1/away/{{{absence}}}", None),
+        ("POST", "/api/v1/oncall/feeds", {"person": person}),
+        ("DELETE", f"/api/v1/oncall/feeds/{{{person}}}", None),
+        ("GET", "/api/v1/oncall/load", None),
         ("POST", "/signals/alertmanager", alerts("Slow", component="agentdb")),
         ("POST", "/signals/report", {"title": "It hangs"}),
         ("POST", f"/signals/heartbeat/{{{heartbeat}}}", None),
@@ -176,11 +228,9 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
 
 
 NOT_JSON = {
-    ("GET", "/metrics"),
-    ("GET", "/api/v1/attachments/{digest}"),
-    ("GET", "/schema/openapi.json"),
-    ("GET", "/a/{token}"),
-    ("POST", "/a/{token}"),
+    *(("GET", path) for path in ("/metrics", "/schema/openapi.json", "/a/{token}", "/api/v1/attachments/{digest}")),
+    *(("GET", f"/ical/{{key}}/{file}") for file in ("me.ics", "all.ics", "rotations/{file}")),
+    *(("POST", path) for path in ("/a/{token}", "/api/v1/oncall/imports/{rotation}")),
 }
 SIGNED = {("POST", path) for path in CONTRACT["POST"] if path.startswith("/callbacks/")}
 """What only a provider can call; told in their own tests."""

@@ -25,6 +25,7 @@ from tocsin.engine.packets import Packets
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.queries import Queries
 from tocsin.engine.reconciler import Reconciler
+from tocsin.engine.rota import Rota
 from tocsin.engine.serve import Engine
 from tocsin.engine.telemetry import Telemetry
 from tocsin.signals.alertmanager import AlertmanagerDecoder
@@ -117,9 +118,11 @@ class Town:
             "alertmanager": AlertmanagerDecoder(),
             "report": ReportDecoder(self.chance.signal_id),
         }
+        rota = Rota(self.store, playbooks, self.chance, [ChannelName("console")])
         intake = Intake(self.store, handler, grouping, heartbeats, decoders, self.chance, self.telemetry)
         signs = self.links.sign
         return Engine(
+            rota=rota,
             store=self.store,
             clock=self.clock,
             chance=self.chance,

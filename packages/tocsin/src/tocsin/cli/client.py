@@ -46,17 +46,36 @@ class Client:
         given = {name: value for name, value in body.items() if value is not None}
         return self._exchange("POST", path, {}, msgspec.json.encode(given))
 
+    def send(self, path: str, content: bytes, media_type: str, **query: object) -> Any:
+        """Hand over a document that is not JSON. Raises `Problem`."""
+        given = {name: _word(value) for name, value in query.items() if value is not None}
+        return self._exchange("POST", path, given, content, media_type)
+
     def delete(self, path: str) -> Any:
         """End or revoke something. Raises `Problem`."""
         return self._exchange("DELETE", path, {}, None)
 
-    def _exchange(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Any:
-        return self._read(self._answered(method, path, query, body))
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None,
+        media_type: str = "application/json",
+    ) -> Any:
+        return self._read(self._answered(method, path, query, body, media_type))
 
-    def _answered(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> httpx.Response:
+    def _answered(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None,
+        media_type: str = "application/json",
+    ) -> httpx.Response:
         headers = {**self._headers, "Accept": "application/json"}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = media_type
         try:
             return httpx.request(
                 method, self._url + path, params=query, content=body, headers=headers, timeout=TIMEOUT_S

@@ -94,6 +94,10 @@ class Session:
         """Act through the server."""
         return self._asked(lambda: self.client.post(path, body))
 
+    def send(self, path: str, content: bytes, media_type: str, **query: object) -> Any:
+        """Hand the server a document that is not JSON."""
+        return self._asked(lambda: self.client.send(path, content, media_type, **query))
+
     def delete(self, path: str) -> Any:
         """End something through the server."""
         return self._asked(lambda: self.client.delete(path))

@@ -40,6 +40,7 @@ from tocsin.engine.packets import Packets
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.queries import Queries
 from tocsin.engine.reconciler import Reconciler
+from tocsin.engine.rota import Rota
 from tocsin.engine.serve import Engine
 from tocsin.engine.telemetry import Telemetry
 from tocsin.engine.watcher import Watcher
@@ -235,7 +236,9 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
     decoders: dict[str, Decoder] = {"alertmanager": AlertmanagerDecoder(), "report": ReportDecoder(chance.signal_id)}
     reached = targets(settings, playbooks)
     measured = Measured(http, settings.prometheus_url, playbooks) if http and settings.prometheus_url else None
+    rota = Rota(store, playbooks, chance, channels)
     engine = Engine(
+        rota=rota,
         store=store,
         clock=clock,
         chance=chance,

@@ -4,7 +4,7 @@ Pure questions about a span of time; the lint asks them of the playbook alone, t
 people have arranged.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import combinations, pairwise
 
@@ -12,7 +12,7 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core.arrangements import NOTHING, Arranged
-from tocsin.core.ids import PersonId, RotationId
+from tocsin.core.ids import ChannelName, PersonId, RotationId
 from tocsin.core.oncall import cuts_between, plan, posts
 from tocsin.core.rules import OnRotation, Rotation, Rulebook
 
@@ -54,12 +54,21 @@ class Double(msgspec.Struct, frozen=True):
     ends_at: Instant
 
 
-def found_ahead(rules: Rulebook, since: Instant, until: Instant, arranged: Arranged = NOTHING) -> tuple[Finding, ...]:
-    """Answer what is wrong between two instants: of each kind, rotation and person, the first time that it is so."""
+def found_ahead(
+    rules: Rulebook,
+    since: Instant,
+    until: Instant,
+    arranged: Arranged = NOTHING,
+    channels: Collection[ChannelName] | None = None,
+) -> tuple[Finding, ...]:
+    """Answer what is wrong between two instants: of each kind, rotation and person, the first time that it is so.
+
+    With ``channels``, a contact method counts only if one of these carries it.
+    """
     found: dict[str, Finding] = {}
     for finding in (*_gaps(rules, since, until, arranged), *_doubles(rules, since, until, arranged)):
         found.setdefault(finding.key, finding)
-    for finding in _unreachable(rules, since, until, arranged):
+    for finding in _unreachable(rules, since, until, arranged, channels):
         found.setdefault(finding.key, finding)
     return tuple(sorted(found.values(), key=lambda each: (each.starts_at, each.key)))
 
@@ -119,11 +128,12 @@ def _doubles(rules: Rulebook, since: Instant, until: Instant, arranged: Arranged
             )
 
 
-def _unreachable(rules: Rulebook, since: Instant, until: Instant, arranged: Arranged) -> Iterator[Finding]:
+def _unreachable(
+    rules: Rulebook, since: Instant, until: Instant, arranged: Arranged, channels: Collection[ChannelName] | None
+) -> Iterator[Finding]:
     for rotation in rules.rotations.values():
         for shift in plan(rotation, since, until, arranged).shifts:
-            person = rules.people.get(shift.person)
-            if person is not None and person.methods:
+            if _can_be_reached(rules, shift.person, channels):
                 continue
             yield Finding(
                 FindingKind.UNREACHABLE,
@@ -135,6 +145,11 @@ def _unreachable(rules: Rulebook, since: Instant, until: Instant, arranged: Arra
                 f"add a contact method of {shift.person} to people.yaml, or let somebody stand in",
                 shift.person,
             )
+
+
+def _can_be_reached(rules: Rulebook, person: PersonId, channels: Collection[ChannelName] | None) -> bool:
+    known = rules.people.get(person)
+    return known is not None and any(channels is None or method.channel in channels for method in known.methods)
 
 
 def possible_keys(rules: Rulebook) -> Mapping[str, None]:

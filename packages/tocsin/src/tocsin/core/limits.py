@@ -178,6 +178,36 @@ RUNS_PER_STEP: Final = 20
 
 RUNS_END_WITHIN: Final = TimeDelta(seconds=20)
 """How long a stopping server waits for what it is doing to the watched system; after that nobody knows its outcome."""
+ARRANGED_AHEAD_MAX: Final = TimeDelta(hours=24 * 366 * 2)
+"""How far ahead an arrangement may begin: nobody knows their holidays of the year after next."""
+
+ARRANGED_FOR_MAX: Final = TimeDelta(hours=24 * 366)
+"""How long an arrangement may last. What is to last longer belongs into the playbook."""
+
+ARRANGEMENTS_MAX: Final = 1_000
+"""Overrides, absences and swaps not over yet: the question who is on call looks at every one of them."""
+
+IMPORT_BYTES_MAX: Final = 1024 * 1024
+"""Bytes of an imported calendar: ten years of weekly shifts of a large team need a tenth of it."""
+
+IMPORTED_SHIFTS_MAX: Final = 5_000
+"""Shifts of one imported calendar, its repetitions counted: two years of eight-hour shifts are half of it."""
+
+IMPORTED_REPETITIONS_MAX: Final = 200
+"""Repeated events of one imported calendar: each is walked day by day, and a rotation has one for each person."""
+
+IMPORTED_BACK_MAX: Final = TimeDelta(hours=24 * 31)
+IMPORTED_AHEAD_MAX: Final = TimeDelta(hours=24 * 731)
+"""How far a repetition without an end is followed; an import next year goes on from there."""
+
+FEEDS_PER_PERSON: Final = 10
+"""Secret calendar addresses of one person that work at the same time: a phone, a laptop, and some forgotten ones."""
+
+PAGES_COUNTED_MAX: Final = 50_000
+"""Pages counted for the load of some weeks; more than that is no load but a broken playbook."""
+
+CALENDAR_SPAN_MAX: Final = TimeDelta(hours=24 * 750)
+"""How much of the calendar is answered at once: a year back and a year ahead."""
 
 ASKED_AHEAD_MAX: Final = TimeDelta(hours=24 * 366 * 10)
 """How far from now one may ask who is on call: calendars do not go on for ever."""

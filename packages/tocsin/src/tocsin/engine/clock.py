@@ -6,7 +6,7 @@ from typing import Protocol
 
 from whenever import Instant
 
-from tocsin.core.ids import IncidentId, SignalId, SilenceId
+from tocsin.core.ids import ArrangementId, IncidentId, SignalId, SilenceId
 from tocsin.core.kinds import PREFIXES, Kind
 from tocsin.store.port import Store
 
@@ -40,6 +40,10 @@ class Chance:
     def signal_id(self) -> SignalId:
         """Make an id for an accepted signal."""
         return SignalId(f"S{self._random.getrandbits(80):020x}")
+
+    def arrangement_id(self, kind: str) -> ArrangementId:
+        """Make an id for what people arrange: ``OVR-…``, ``SWAP-…``, ``AWAY-…`` or ``CAL-…``."""
+        return ArrangementId(f"{kind}-{self._random.getrandbits(40):010x}")
 
     def silence_id(self) -> SilenceId:
         """Make an id for a silence."""

@@ -39,6 +39,11 @@ class Links:
         self._secret = secret
         self._base_url = base_url.rstrip("/")
 
+    @property
+    def base_url(self) -> str:
+        """Answer where people reach this server."""
+        return self._base_url
+
     def sign(self, intent: Intent, now: Instant) -> str:
         """Answer the link by which the receiver of a page acknowledges it; empty if nobody is named."""
         if intent.person is None:

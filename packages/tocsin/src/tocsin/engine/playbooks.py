@@ -93,6 +93,11 @@ class Playbooks:
         known = self._by_version.get(incident.playbook_version)
         return known or await self._load(incident.playbook_version)
 
+    async def last_adopted(self) -> Rulebook | None:
+        """Answer the version that was in force before this process; None if there was none."""
+        adoptions = await self._store.adoptions()
+        return await self.version(adoptions[-1].version) if adoptions else None
+
     async def version(self, version: str) -> Rulebook | None:
         """Answer a version by its name; None if the store cannot give it."""
         known = self._by_version.get(version)

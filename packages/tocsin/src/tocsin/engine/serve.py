@@ -13,11 +13,13 @@ from tocsin.engine.clock import Chance, Clock, Numbers
 from tocsin.engine.diagnostics import Diagnoser
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.errands import Errands
+from tocsin.engine.foresight import Foresight
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
 from tocsin.engine.intake import Intake
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.reconciler import Reconciler
+from tocsin.engine.rota import Rota
 from tocsin.engine.telemetry import Telemetry
 from tocsin.engine.watcher import Watcher
 from tocsin.store.port import Signal, Store, StoreUnavailable
@@ -53,6 +55,7 @@ class Engine:
         errands: Errands,
         diagnoser: Diagnoser | None = None,
         telemetry: Telemetry,
+        rota: Rota | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -69,20 +72,24 @@ class Engine:
         intake.reporters.append(errands)
         self.diagnoser = diagnoser
         self.telemetry = telemetry
+        self.rota = rota or Rota(store, playbooks, chance)
+        self.foresight = Foresight(store, playbooks, self.rota, clock)
+        intake.reporters.append(self.foresight)
         self._bells: dict[str, asyncio.Event] = {}
         self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Make the store know the playbook and read what the steps keep in memory."""
         now = self.clock.now()
-        await self.playbooks.adopt(self.playbooks.current, now)
         await self.playbooks.refresh(now)
+        await self._adopt(self.playbooks.current, await self.playbooks.last_adopted(), now)
         await self.heartbeats.load(now)
         await self.errands.load(now)
         self.dispatcher.rung = self.ring
         self.handler.rung = self.ring
         if self.diagnoser is not None:
             self.diagnoser.rung = self.ring
+        self.rota.rung = self._calendar_changed
 
     async def accept(self, source: str, body: bytes) -> tuple[Signal, ...]:
         """Keep a signal; when this returns, the sender may be told so."""
@@ -101,8 +108,18 @@ class Engine:
 
     async def reload(self, rulebook: Rulebook) -> None:
         """Put another version of the playbook in force for incidents yet to come."""
-        await self.playbooks.adopt(rulebook, self.clock.now())
+        await self._adopt(rulebook, self.playbooks.current, self.clock.now())
         await self.heartbeats.load(self.clock.now())
+        self.ring()
+
+    async def _adopt(self, rulebook: Rulebook, before: Rulebook | None, now: Instant) -> None:
+        """Put a version in force; the shifts of whoever has left it fall to the next of their rotation."""
+        await self.playbooks.adopt(rulebook, now)
+        if before is not None and before.version != rulebook.version:
+            await self.rota.hand_on(before, rulebook, now)
+
+    def _calendar_changed(self) -> None:
+        self.foresight.hurry()
         self.ring()
 
     def ring(self, *names: str) -> None:

@@ -14,6 +14,8 @@ from tocsin.store.codec import enc_hook
 from tocsin.web import openapi
 from tocsin.web.api import (
     acts,
+    arrangements,
+    calendars,
     classify,
     diagnostics,
     errands,
@@ -82,7 +84,14 @@ def _routes() -> list[ControllerRouterHandler]:
             route_handlers=[pagerduty.webhook, slack.interactivity, slack.command, slack.events],
             request_max_body_size=CALLBACK_MAX,
         ),
-        Router("/api/v1", route_handlers=[signals.show, diagnostics.attachment, oncall.oncall, classify.classify]),
+        *_api(),
+    ]
+
+
+def _api() -> list[Router]:
+    """Answer the routes for programs, the command line among them."""
+    return [
+        Router("/api/v1", route_handlers=[signals.show, diagnostics.attachment, *oncall.HANDLERS, classify.classify]),
         Router(
             "/api/v1/incidents",
             route_handlers=[
@@ -97,6 +106,8 @@ def _routes() -> list[ControllerRouterHandler]:
             ],
         ),
         Router("/api/v1", route_handlers=[health.unaccounted, *errands.handlers()]),
+        *arrangements.routers(),
+        *calendars.routers(),
         Router("/api/v1/silences", route_handlers=[silences.listed, silences.create, silences.end]),
         Router("/api/v1/tokens", route_handlers=[tokens.listed, tokens.create, tokens.revoke]),
         Router("/api/v1/playbook", route_handlers=[playbook.show, playbook.reload]),

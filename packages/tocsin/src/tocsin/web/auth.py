@@ -103,7 +103,7 @@ class Tokens:
         token_id, secret = _parts(header)
         token = self._by_id.get(token_id)
         # An unknown id costs as much time as a wrong secret.
-        matches = hmac.compare_digest(_hash(secret), token.secret_hash if token else _NO_HASH)
+        matches = hmac.compare_digest(secret_hash(secret), token.secret_hash if token else _NO_HASH)
         if token is None or not matches:
             raise _unauthorized("the token is unknown")
         if token.revoked_at is not None and token.revoked_at <= self._clock.now():
@@ -118,6 +118,11 @@ class Tokens:
             remedy = f"Use a token with the role {role.value} or a higher one."
             raise Declined(HTTPStatus.FORBIDDEN, Fault.FORBIDDEN, detail, remedy)
         return caller
+
+    async def known(self, token_id: str) -> Token | None:
+        """Answer a token by its id, revoked or not. Raises `StoreUnavailable`."""
+        await self._refresh()
+        return self._by_id.get(token_id)
 
     async def listed(self) -> tuple[Token, ...]:
         """Answer all tokens, revoked ones too."""
@@ -158,15 +163,27 @@ def _parts(header: str) -> tuple[str, str]:
     return token_id, secret
 
 
-def _hash(secret: str) -> str:
+def secret_hash(secret: str) -> str:
+    """Answer what is kept of a secret."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def make_token(name: str, role: Role, person: str, now: Instant) -> tuple[Token, str]:
     """Make a token and its plain text, which is shown once and kept nowhere."""
     token_id, secret = secrets.token_hex(5), secrets.token_urlsafe(24)
-    token = Token(token_id, name, role.value, person, _hash(secret), now)
+    token = Token(token_id, name, role.value, person, secret_hash(secret), now)
     return token, f"{_PREFIX}{token_id}_{secret}"
+
+
+FEED_ROLE: Final = "feed"
+"""What a calendar address's token is: no role among the roles, so it opens no route."""
+
+
+def make_feed_token(person: str, now: Instant) -> tuple[Token, str]:
+    """Make the token of a secret calendar address, and the part of the address that holds it."""
+    token_id, secret = secrets.token_hex(5), secrets.token_urlsafe(24)
+    token = Token(token_id, f"calendar of {person}", FEED_ROLE, person, secret_hash(secret), now)
+    return token, f"{token_id}_{secret}"
 
 
 async def first_token(store: Store, clock: Clock) -> str | None:

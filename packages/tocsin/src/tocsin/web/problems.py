@@ -55,6 +55,7 @@ class Fault(StrEnum):
     UNKNOWN_ANSWERS = "unknown_answers"
     WRONG_SILENCE = "wrong_silence"
     WRONG_TIME = "wrong_time"
+    WRONG_CALENDAR = "wrong_calendar"
     TOO_MANY = "too_many"
     LAST_ADMIN = "last_admin"
     LINK_FORGED = "link_forged"
@@ -119,11 +120,18 @@ def problem(
     )
 
 
+_STATUS: Final[Mapping[Reason, HTTPStatus]] = {
+    Reason.NOT_COMMANDER: HTTPStatus.FORBIDDEN,
+    Reason.NOT_DECLARED: HTTPStatus.NOT_FOUND,
+    Reason.NOT_YOURS: HTTPStatus.FORBIDDEN,
+    Reason.UNKNOWN_ARRANGEMENT: HTTPStatus.NOT_FOUND,
+    Reason.WRONG_SPAN: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+
 def _refused(error: Refused) -> Problem:
-    status = {Reason.NOT_COMMANDER: HTTPStatus.FORBIDDEN, Reason.NOT_DECLARED: HTTPStatus.NOT_FOUND}.get(
-        error.reason, HTTPStatus.CONFLICT
-    )
-    if error.reason.value.startswith("unknown_"):
+    status = _STATUS.get(error.reason, HTTPStatus.CONFLICT)
+    if error.reason.value.startswith("unknown_") and error.reason not in _STATUS:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
     return problem(status, error.reason, error.detail, error.remedy)
 
