@@ -288,9 +288,10 @@ def test_a_plan_promises_at_every_instant_what_is_then_so(
     edges = sorted({since, whole.until} | {edge for each in (*whole.shifts, *whole.gaps) for edge in _ends(each)})
     for starts_at, ends_at in pairwise(edges):
         for at in {starts_at, starts_at + (ends_at - starts_at) / 2, max(ends_at - SECOND, starts_at)}:
-            planned = {shift.person for shift in whole.shifts if shift.starts_at <= at < shift.ends_at}
+            planned = [shift.person for shift in whole.shifts if shift.starts_at <= at < shift.ends_at]
             missing = sum(gap.missing for gap in whole.gaps if gap.starts_at <= at < gap.ends_at)
-            assert planned == set(duty({rotation.id: rotation}, at, known).get(rotation.id, ()))
+            assert sorted(planned) == sorted(duty({rotation.id: rotation}, at, known).get(rotation.id, ()))
+            assert len(set(planned)) == len(planned), "nobody is on call twice"
             assert len(planned) + missing == rotation.at_once, "exactly the promised number, or a gap that is told"
 
 

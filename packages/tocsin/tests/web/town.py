@@ -19,7 +19,6 @@ from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.errands import Errands
-from tocsin.engine.foresight import Foresight
 from tocsin.engine.grouping import Grouping
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
@@ -137,13 +136,11 @@ class Town:
             "alertmanager": AlertmanagerDecoder(),
             "report": ReportDecoder(self.chance.signal_id),
         }
-        rota = Rota(self.store, playbooks, self.chance)
-        foresight = Foresight(self.store, playbooks, rota, [ChannelName("console")])
+        rota = Rota(self.store, playbooks, self.chance, [ChannelName("console")])
         intake = Intake(self.store, handler, grouping, heartbeats, decoders, self.chance, self.telemetry)
         signs = self.links.sign
         return Engine(
             rota=rota,
-            foresight=foresight,
             store=self.store,
             clock=self.clock,
             chance=self.chance,

@@ -157,7 +157,7 @@ def feed(person: str | None, revoke: bool) -> None:
     if screen.as_json:
         screen.json(answer)
     elif revoke:
-        screen.line(f"{answer['revoked']} addresses of {person} open nothing any more.")
+        screen.line(f"Addresses of {person} that open nothing any more: {answer['revoked']}.")
     else:
         rota.show_feed(answer)
 

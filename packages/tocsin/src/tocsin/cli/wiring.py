@@ -31,7 +31,6 @@ from tocsin.engine.clock import Chance, Numbers, SystemClock
 from tocsin.engine.diagnostics import Diagnoser
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.errands import Errands
-from tocsin.engine.foresight import Foresight
 from tocsin.engine.grouping import Grouping
 from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
@@ -242,11 +241,9 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
     decoders: dict[str, Decoder] = {"alertmanager": AlertmanagerDecoder(), "report": ReportDecoder(chance.signal_id)}
     reached = targets(settings, playbooks, clock)
     measured = _measured(settings, http, playbooks)
-    rota = Rota(store, playbooks, chance)
-    foresight = Foresight(store, playbooks, rota, channels)
+    rota = Rota(store, playbooks, chance, channels)
     engine = Engine(
         rota=rota,
-        foresight=foresight,
         store=store,
         clock=clock,
         chance=chance,

@@ -13,7 +13,7 @@ from whenever import Instant
 
 from tocsin.core.arrangements import NOTHING, Arranged
 from tocsin.core.ids import ChannelName, PersonId, RotationId
-from tocsin.core.oncall import cuts_between, plan, posts
+from tocsin.core.oncall import cuts_between, next_change, plan, posts
 from tocsin.core.rules import OnRotation, Rotation, Rulebook
 
 
@@ -100,14 +100,16 @@ def _gaps(rules: Rulebook, since: Instant, until: Instant, arranged: Arranged) -
         if rotation.gaps_allowed:
             continue
         for gap in plan(rotation, since, until, arranged).gaps:
+            # A gap that goes on after the last hour that was looked at is told whole.
+            ends_at = gap.ends_at if gap.ends_at < until else next_change(rotation, gap.starts_at, arranged) or until
             who = "nobody is" if rotation.at_once == gap.missing else "too few people are"
             yield Finding(
                 FindingKind.GAP,
                 rotation.id,
                 gap.starts_at,
-                gap.ends_at,
-                f"{who} on call in {rotation.name or rotation.id} {_span(gap.starts_at, gap.ends_at)}",
-                f"tocsin override add {rotation.id} PERSON --from {_at(gap.starts_at)} --until {_at(gap.ends_at)}",
+                ends_at,
+                f"{who} on call in {rotation.name or rotation.id} {_span(gap.starts_at, ends_at)}",
+                f"tocsin override add {rotation.id} PERSON --from {_at(gap.starts_at)} --until {_at(ends_at)}",
             )
 
 

@@ -93,18 +93,21 @@ class Errands:
         found = _missed(incident, person, severity, policy.clause)
         self._report[found.fingerprint] = found
 
-    async def observations(self, now: Instant) -> tuple[Observation, ...]:
+    async def observations(self) -> tuple[Observation, ...]:
         """Answer what the last test pages say that the alerts do not say yet."""
         self._asked = tuple(self._report)
         if not self._asked:
             return ()
         known = await self._store.alerts(self._asked)
-        told = {name: alert.status for name, alert in known.items()}
-        return tuple(
-            self._report[name] for name in self._asked if told.get(name, "resolved") != self._report[name].status
+        now = {name: alert.status for name, alert in known.items()}
+        new = tuple(
+            self._report[name] for name in self._asked if now.get(name, "resolved") != self._report[name].status
         )
+        if not new:
+            self.told()
+        return new
 
-    def told(self, now: Instant) -> None:
+    def told(self) -> None:
         """Take note that what was answered last has become alerts."""
         for fingerprint in self._asked:
             self._report.pop(fingerprint, None)

@@ -4,14 +4,15 @@ A finding is an alert like any other. It is brought once, by a fingerprint that 
 it ends when it is not found any more. What is reported is asked of the store each time: no restart opens one twice.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from whenever import Instant, TimeDelta
 
 from tocsin.core.alert import SUBJECT_LABEL, Observation
-from tocsin.core.foresight import Finding, FindingKind, found_ahead, possible_keys
-from tocsin.core.ids import AlertFingerprint, ChannelName
+from tocsin.core.foresight import Finding, FindingKind, possible_keys
+from tocsin.core.ids import AlertFingerprint
 from tocsin.core.rules import Rulebook
+from tocsin.engine.clock import Clock
 from tocsin.engine.playbooks import Playbooks
 from tocsin.engine.rota import Rota
 from tocsin.store.port import Store
@@ -30,12 +31,14 @@ _PREFIX = "tocsin:oncall:"
 class Foresight:
     """Looks ahead along the calendar, and back along the pages."""
 
-    def __init__(self, store: Store, playbooks: Playbooks, rota: Rota, channels: Collection[ChannelName]) -> None:
+    def __init__(self, store: Store, playbooks: Playbooks, rota: Rota, clock: Clock) -> None:
         self._store = store
         self._playbooks = playbooks
         self._rota = rota
-        self._channels = channels
+        self._clock = clock
         self._looks_at: Instant | None = None
+        self._looked: tuple[str, Instant] | None = None
+        """The look whose findings are not reported yet: at which version, and when."""
         self._seen = ""
         """The version of the playbook that was looked at last."""
         self._keys: dict[str, None] = {}
@@ -43,11 +46,11 @@ class Foresight:
 
     def hurry(self) -> None:
         """Look at the next step: something was arranged."""
-        self._looks_at = None
+        self._looks_at = self._looked = None
 
-    async def observations(self, now: Instant) -> tuple[Observation, ...]:
+    async def observations(self) -> tuple[Observation, ...]:
         """Answer what is found now and is not reported, and what is reported and not found any more."""
-        rules = self._playbooks.current
+        rules, now = self._playbooks.current, self._clock.now()
         if self._seen == rules.version and self._looks_at is not None and now < self._looks_at:
             return ()
         await self._learn(rules)
@@ -55,11 +58,17 @@ class Foresight:
         known = await self._store.alerts([AlertFingerprint(_PREFIX + key) for key in self._keys])
         firing = {alert.fingerprint.removeprefix(_PREFIX) for alert in known.values() if alert.status == "firing"}
         begun = [observation for key, observation in found.items() if key not in firing]
-        return (*begun, *(_mended(key, now) for key in sorted(firing - found.keys())))
+        ended = [_mended(key, now) for key in sorted(firing - found.keys())]
+        self._looked = (rules.version, now)
+        if not begun and not ended:
+            self.told()
+        return (*begun, *ended)
 
-    def told(self, now: Instant) -> None:
+    def told(self) -> None:
         """Rest until the next look: what was found is reported."""
-        self._seen, self._looks_at = self._playbooks.current.version, now + _LOOKS_EVERY
+        if self._looked is not None:
+            self._seen, self._looks_at = self._looked[0], self._looked[1] + _LOOKS_EVERY
+            self._looked = None
 
     async def _learn(self, rules: Rulebook) -> None:
         """Know all that could be reported, by the version before too: what it reported must be able to end."""
@@ -75,8 +84,7 @@ class Foresight:
         calendar, loads = rules.ahead, rules.fairness
         made: list[tuple[str, Observation]] = []
         if calendar is not None:
-            beside = self._playbooks.arranged.known_to(rules.people)
-            for finding in found_ahead(rules, now, now + calendar.looks, beside, self._channels):
+            for finding in await self._rota.ahead(now, now + calendar.looks):
                 made.append((finding.key, _reported(finding, calendar.severity, calendar.clause, now)))
         if loads is not None and loads.severity is not None:
             for person in (await self._rota.load(now, 1)).people:

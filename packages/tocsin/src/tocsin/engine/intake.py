@@ -46,12 +46,12 @@ class Batch(msgspec.Struct, frozen=True):
 class Reporter(Protocol):
     """A part of Tocsin that reports alerts of its own."""
 
-    async def observations(self, now: Instant) -> tuple[Observation, ...]:
+    async def observations(self) -> tuple[Observation, ...]:
         """Answer what is not known as an alert yet."""
         ...
 
-    def told(self, now: Instant) -> None:
-        """Take note that what was answered last is known now, though it be nothing."""
+    def told(self) -> None:
+        """Take note that what was answered last is known now."""
         ...
 
 
@@ -106,9 +106,8 @@ class Intake:
         signals = await self._store.inbox(ALERTS_PER_STEP)
         rechecks = await self._store.alerts_to_recheck(now, ALERTS_PER_STEP)
         missing = await self._heartbeats.observations(now)
-        reported = [each for reporter in self.reporters for each in await reporter.observations(now)]
+        reported = [each for reporter in self.reporters for each in await reporter.observations()]
         if not signals and not rechecks and not missing.observations and not reported:
-            self._told(now)
             return await self._next_at(now)
         batch = await self._see(signals, rechecks, (*missing.observations, *reported), now)
         beats = (*missing.beats, *self._heartbeats.heard(batch.beaten_by, now))
@@ -116,14 +115,11 @@ class Intake:
             change = Change(handled=batch.handled, alerts=arrangement.alerts, beats=beats)
             await self._handler.commit(arrangement.decisions, change)
         self._heartbeats.kept(beats, missing.reviewed)
-        self._told(now)
+        for reporter in self.reporters:
+            reporter.told()
         for sighting in batch.sightings:
             self._telemetry.alerts.labels(sighting.turn.value).inc()
         return now
-
-    def _told(self, now: Instant) -> None:
-        for reporter in self.reporters:
-            reporter.told(now)
 
     async def _next_at(self, now: Instant) -> Instant | None:
         at = [await self._store.next_recheck_at(), self._heartbeats.next_at(now)]

@@ -6,7 +6,7 @@ was paged stands in the timelines and is not computed here.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -17,7 +17,7 @@ from tocsin.core.arrangements import Arranged, Arrangement, Imported, Override, 
 from tocsin.core.arranging import Arranging, Found, Wish
 from tocsin.core.event import Actor
 from tocsin.core.foresight import Finding, found_ahead
-from tocsin.core.ids import PersonId, RotationId
+from tocsin.core.ids import ChannelName, PersonId, RotationId
 from tocsin.core.limits import PAGES_COUNTED_MAX
 from tocsin.core.load import WEEK, Paged, PersonLoad, loads
 from tocsin.core.oncall import Because, Gap, Shift, on_call_until, plan, posts
@@ -100,10 +100,14 @@ class _Epoch(msgspec.Struct, frozen=True):
 class Rota:
     """Answers about the calendar and keeps what people arrange."""
 
-    def __init__(self, store: Store, playbooks: Playbooks, chance: Chance) -> None:
+    def __init__(
+        self, store: Store, playbooks: Playbooks, chance: Chance, channels: Collection[ChannelName] | None = None
+    ) -> None:
         self._store = store
         self._playbooks = playbooks
         self._chance = chance
+        self._channels = channels
+        """What carries messages here; None: not known."""
         self._arranging = asyncio.Lock()
         self.rung: Callable[[], None] = lambda: None
         """Called when the calendar has changed."""
@@ -142,7 +146,7 @@ class Rota:
     async def ahead(self, now: Instant, until: Instant) -> tuple[Finding, ...]:
         """Answer what is wrong with the calendar from now on."""
         rules = self._playbooks.current
-        return found_ahead(rules, now, until, self._playbooks.arranged.known_to(rules.people))
+        return found_ahead(rules, now, until, self._playbooks.arranged.known_to(rules.people), self._channels)
 
     async def load(self, now: Instant, weeks: int) -> Load:
         """Answer what the last weeks asked of everybody."""
@@ -246,12 +250,11 @@ class Rota:
     async def _keep(self, kept: tuple[Arrangement, ...], now: Instant, *, unchanged: bool = False) -> Kept:
         if unchanged:
             return Kept(kept)
-        rules = self._playbooks.current
         until = min(max(each.ends_at for each in kept), now + _WARNED_FOR)
         before = {finding.key for finding in await self.ahead(now, until)}
         await self._store.commit(Change(arrangements=kept))
         await self._changed(now)
-        after = found_ahead(rules, now, until, self._playbooks.arranged.known_to(rules.people))
+        after = await self.ahead(now, until)
         return Kept(kept, tuple(finding for finding in after if finding.key not in before))
 
     async def _changed(self, now: Instant) -> None:

@@ -62,7 +62,6 @@ class Engine:
         telemetry: Telemetry,
         targets: Mapping[TargetKind, Target] | None = None,
         rota: Rota | None = None,
-        foresight: Foresight | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -85,9 +84,8 @@ class Engine:
         self.runner = Runner(store, handler, self.targets, measure, clock, telemetry)
         self.mitigations = Mitigations(store, handler, self.targets)
         self.rota = rota or Rota(store, playbooks, chance)
-        self.foresight = foresight
-        if foresight is not None:
-            intake.reporters.append(foresight)
+        self.foresight = Foresight(store, playbooks, self.rota, clock)
+        intake.reporters.append(self.foresight)
         self._bells: dict[str, asyncio.Event] = {}
         self._stopping = asyncio.Event()
 
@@ -140,8 +138,7 @@ class Engine:
             await self.rota.hand_on(before, rulebook, now)
 
     def _calendar_changed(self) -> None:
-        if self.foresight is not None:
-            self.foresight.hurry()
+        self.foresight.hurry()
         self.ring()
 
     def ring(self, *names: str) -> None:

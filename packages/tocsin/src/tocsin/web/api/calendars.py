@@ -196,7 +196,7 @@ async def _feed(request: Request[Any, Any, Any], site: Site, name: str, calendar
     asked = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if tag in asked or "*" in asked:
         return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(document, media_type=f"{_MEDIA_TYPE}; charset=utf-8", headers=headers)
+    return Response(document, media_type=_MEDIA_TYPE, headers=headers)
 
 
 def routers() -> list[Router]:
