@@ -43,6 +43,7 @@ _COMMANDS: Final = {
     "classify": "classify:classify",
     "silence": "silence:silence",
     "playbook": "playbook:playbook",
+    "watchdog": "watchdog:watchdog",
     "simulate": "simulate:simulate",
     "token": "token:token",
     "db": "db:db",

@@ -18,6 +18,7 @@ from tocsin.cli.settings_providers import PROVIDER_SECRETS, PROVIDER_URLS, Provi
 
 PREFIX: Final = "TOCSIN_"
 SECRETS: Final = ("slack_token", "smtp_password", "webhook_secret", "link_secret", *PROVIDER_SECRETS)
+_FOR_THE_WATCHDOG: Final = "TOCSIN_WATCHDOG_"
 _FOR_CLIENTS: Final = ("url", "token", "config")
 """Variables that the other commands read; a server passes over them."""
 
@@ -70,6 +71,10 @@ class Settings(ProviderSettings, frozen=True, kw_only=True):
     """Programs of this machine that actions may run, by name. Empty: none."""
     command_directory: str = "."
     """Where they are run."""
+    deadman_url: str = ""
+    """Pinged while everything works: an external service that hears nothing raises the alarm."""
+    deadman_every_s: Annotated[float, Meta(ge=15, le=86_400)] = 60
+    deadman_method: Literal["GET", "POST"] = "GET"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["text", "json"] = "text"
 
@@ -85,7 +90,7 @@ class Settings(ProviderSettings, frozen=True, kw_only=True):
     @property
     def database_path(self) -> Path:
         """Answer the database's file."""
-        return Path(self.database).expanduser() if self.database else _data_folder() / "tocsin.db"
+        return Path(self.database).expanduser() if self.database else data_folder() / "tocsin.db"
 
 
 def load(config: Path | None = None, environ: Mapping[str, str] | None = None, **given: object) -> Settings:
@@ -105,7 +110,8 @@ def load(config: Path | None = None, environ: Mapping[str, str] | None = None, *
 def strangers(environ: Mapping[str, str] | None = None) -> list[str]:
     """Answer, for each variable that looks like a setting but is none, what to say of it."""
     environ = os.environ if environ is None else environ
-    names = {name.removeprefix(PREFIX).lower() for name in environ if name.startswith(PREFIX)}
+    ours = (name for name in environ if name.startswith(PREFIX) and not name.startswith(_FOR_THE_WATCHDOG))
+    names = {name.removeprefix(PREFIX).lower() for name in ours}
     known = _known()
     return [f"{PREFIX}{name.upper()} is not a setting{_meant(name, True)}" for name in sorted(names - known)]
 
@@ -153,13 +159,14 @@ def _with_secrets(raw: Mapping[str, Any], called: Any) -> dict[str, Any]:
             secret = name.removesuffix("_file")
             if secret in raw:
                 raise SettingsError(f"{called(secret)} and {called(name)} are both given. Keep one of them.")
-            values[secret] = _converted(secret, _secret(Path(str(value)), called(name)), called(name))
+            values[secret] = _converted(secret, secret_in(Path(str(value)), called(name)), called(name))
         else:
             values[name] = _converted(name, value, called(name))
     return values
 
 
-def _secret(path: Path, called: str) -> str:
+def secret_in(path: Path, called: str) -> str:
+    """Read the one secret that a file holds. Raises `SettingsError`."""
     try:
         secret = path.expanduser().read_text(encoding="utf8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -205,12 +212,14 @@ _REMEDIES: Final = {
     "log_format": "Give text or json.",
     "workloads": "Give kubernetes or supervisor.",
     "commands": "Give names of programs, separated by commas.",
+    "deadman_method": "Give GET or POST.",
+    "deadman_every_s": "Give seconds, 15 or more.",
     "webhook_allow": "Give hosts or beginnings of URLs, separated by commas.",
 }
 
 
 def _check(settings: Settings) -> None:
-    for name in ("base_url", "prometheus_url", "slack_base_url", *PROVIDER_URLS):
+    for name in ("base_url", "prometheus_url", "deadman_url", "slack_base_url", *PROVIDER_URLS):
         value = getattr(settings, name)
         if value and not value.startswith(("http://", "https://")):
             raise SettingsError(f'{PREFIX}{name.upper()}: "{value}" is no URL. Write it with http:// or https://.')
@@ -228,7 +237,8 @@ def _check(settings: Settings) -> None:
 _LINK_SECRET_MIN: Final = 16
 
 
-def _data_folder() -> Path:
+def data_folder() -> Path:
+    """Answer where this user's data lives unless something else is said."""
     from platformdirs import user_data_path  # noqa: PLC0415 - only who did not say where the database is needs it.
 
     return user_data_path("tocsin", appauthor=False)

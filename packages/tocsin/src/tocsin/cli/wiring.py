@@ -38,6 +38,7 @@ from tocsin.engine.intake import Intake
 from tocsin.engine.links import Links
 from tocsin.engine.packets import Packets
 from tocsin.engine.playbooks import Playbooks
+from tocsin.engine.pulse import Ping
 from tocsin.engine.queries import Queries
 from tocsin.engine.reconciler import Reconciler
 from tocsin.engine.rota import Rota
@@ -254,7 +255,16 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
         diagnoser=Diagnoser(store, handler, reached, measured, clock, telemetry),
         telemetry=telemetry,
     )
+    if settings.deadman_url and http is not None:
+        engine.pulse.ping = _deadman(settings, http)
+        engine.pulse.pings_every = TimeDelta(seconds=settings.deadman_every_s)
     return Tocsin(settings, engine, channels, http, links, reached)
+
+
+def _deadman(settings: Settings, http: "httpx.AsyncClient") -> Ping:
+    from tocsin.channels.deadman import DeadmanPing  # noqa: PLC0415 - as the module says.
+
+    return DeadmanPing(http, settings.deadman_url, settings.deadman_method)
 
 
 def _http() -> "httpx.AsyncClient":

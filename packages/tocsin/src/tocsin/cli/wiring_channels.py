@@ -12,25 +12,34 @@ from tocsin.channels.port import Channel
 from tocsin.cli.settings import Settings, SettingsError
 from tocsin.core.ids import ChannelName
 from tocsin.engine.clock import Clock
-from tocsin.web.callbacks.doors import Replies, Secrets
 
 if TYPE_CHECKING:
     import httpx
+
+    from tocsin.web.callbacks.doors import Replies, Secrets
 
 
 def calls_out(settings: Settings) -> bool:
     """Tell whether anything that is set up speaks HTTP to the outside."""
     slack = settings.slack_token or settings.slack_signing_secret
-    asked = (settings.prometheus_url, slack, settings.webhook_allow, _pagerduty_asked(settings))
+    asked = (
+        settings.prometheus_url,
+        slack,
+        settings.webhook_allow,
+        settings.deadman_url,
+        _pagerduty_asked(settings),
+    )
     return any(asked)
 
 
-def secrets(settings: Settings) -> Secrets:
+def secrets(settings: Settings) -> "Secrets":
     """Answer what providers sign their callbacks with."""
+    from tocsin.web.callbacks.doors import Secrets  # noqa: PLC0415 - a watchdog has channels and no web.
+
     return Secrets(pagerduty=settings.pagerduty_webhook_secret, slack=settings.slack_signing_secret)
 
 
-def replies(settings: Settings, http: "httpx.AsyncClient | None") -> Replies | None:
+def replies(settings: Settings, http: "httpx.AsyncClient | None") -> "Replies | None":
     """Answer what speaks to whoever asked something by way of a provider."""
     if not settings.slack_signing_secret or http is None:
         return None

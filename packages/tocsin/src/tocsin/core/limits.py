@@ -43,6 +43,13 @@ PACKET_SPAN: Final = TimeDelta(hours=24 * 7)
 PACKET_LINES_MAX: Final = 15
 """Lines of each part of a packet in a message; the console shows all of them."""
 
+PULSE_EVERY: Final = TimeDelta(seconds=15)
+"""How often the engine proves that it steps and commits: one small write, often enough for a watchdog of a minute."""
+
+LOOP_STALLED_AFTER: Final = TimeDelta(seconds=30)
+"""How long a loop may go without finishing a step. Each looks at least every second; its longest step waits for a
+provider's time limit."""
+
 PASSES_PER_TICK: Final = 12
 """How often one tick looks again for deadlines that its own answers made due. A ladder has fewer rungs than this."""
 

@@ -18,6 +18,7 @@ from tocsin.engine.handler import Handler
 from tocsin.engine.heartbeats import Heartbeats
 from tocsin.engine.intake import Intake
 from tocsin.engine.playbooks import Playbooks
+from tocsin.engine.pulse import Pulse
 from tocsin.engine.reconciler import Reconciler
 from tocsin.engine.rota import Rota
 from tocsin.engine.telemetry import Telemetry
@@ -75,6 +76,7 @@ class Engine:
         self.rota = rota or Rota(store, playbooks, chance)
         self.foresight = Foresight(store, playbooks, self.rota, clock)
         intake.reporters.append(self.foresight)
+        self.pulse = Pulse(store, telemetry)
         self._bells: dict[str, asyncio.Event] = {}
         self._stopping = asyncio.Event()
 
@@ -149,6 +151,9 @@ class Engine:
             for name, step in steps.items():
                 bell = self._bells[name] = asyncio.Event()
                 loops.create_task(self._loop(name, step, bell))
+                self.pulse.stepped(name, self.clock.now())
+            bell = self._bells["pulse"] = asyncio.Event()
+            loops.create_task(self._loop("pulse", self.pulse.step, bell))
         if self.diagnoser is not None:
             await self.diagnoser.stop()
         await self.dispatcher.settle()
@@ -159,6 +164,7 @@ class Engine:
             now = self.clock.now()
             try:
                 next_at = await step(now)
+                self.pulse.stepped(name, self.clock.now())
                 if next_at is not None and next_at <= now:
                     await self._give_way(now)
             except StoreUnavailable as fault:

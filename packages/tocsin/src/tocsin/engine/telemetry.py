@@ -34,6 +34,8 @@ class Telemetry:
         self.errands = self._counter(
             "tocsin_errands_total", "Hand-offs and drills by how they ended.", "kind", "outcome"
         )
+        self.heartbeat = self._gauge("tocsin_heartbeat_timestamp_seconds", "When the engine last proved that it works.")
+        self.deadman = self._counter("tocsin_deadman_pings_total", "Pings to the dead man's switch.", "result")
         self.lateness = self._histogram("tocsin_deadline_lateness_seconds", "From due to answered.")
         self.handover = self._histogram("tocsin_page_handover_seconds", "From the decision to page to the provider.")
         self.open_incidents = self._gauge("tocsin_open_incidents", "Incidents not resolved.")

@@ -2,6 +2,7 @@
 
 import msgspec
 from litestar import Response, get
+from whenever import Instant
 
 from tocsin.store.port import Unaccounted
 from tocsin.web.auth import Role
@@ -16,13 +17,18 @@ class Health(msgspec.Struct, frozen=True):
     status: str
     version: str
     playbook: str
+    now: Instant
+    """By the server's clock."""
+    beat_at: Instant | None
+    """When the engine last proved that every loop steps and the store commits; a watchdog looks at this."""
 
 
 @get("/health", opt=says(None))
 async def health(site: TheSite) -> Health:
     """Answer 200 while the store answers; open to everybody."""
     await site.engine.store.next_due_at()
-    return Health("ok", VERSION, site.rules.version)
+    engine = site.engine
+    return Health("ok", VERSION, site.rules.version, engine.clock.now(), engine.pulse.beat_at)
 
 
 @get("/unaccounted", opt=says(Role.VIEWER))
