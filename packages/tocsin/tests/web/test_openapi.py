@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from whenever import TimeDelta
 
+from tocsin.core.ids import PersonId
 from tocsin.web.auth import Role
 
 from .town import Town, alerts
@@ -27,6 +28,7 @@ CONTRACT = {
         "/api/v1/attachments/{digest}",
         "/api/v1/oncall",
         "/api/v1/unaccounted",
+        "/api/v1/readiness",
         "/api/v1/handoffs",
         "/api/v1/handoffs/{handoff}",
         "/api/v1/test-pages",
@@ -61,6 +63,8 @@ CONTRACT = {
         "/callbacks/slack/interactivity",
         "/a/{token}",
         "/api/v1/test-pages",
+        "/api/v1/contacts/verify",
+        "/api/v1/contacts/confirm",
         "/api/v1/incidents",
         *(
             f"/api/v1/incidents/{{incident}}/{act}"
@@ -178,6 +182,8 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
     standing_in = (await town.post("/api/v1/overrides", {**override, "rotation": "agentdb-owners"}))["kept"][0]["id"]
     await town.take_in()
     await town.engine.errands.step(town.clock.now())
+    verification = await town.engine.contacts.verify(PersonId(person), "email", town.clock.now())
+    code = town.engine.contacts.code(verification.secret_of)
     reads = ["", "/timeline", "/deadlines", "/ledger", "/diagnostics"]
     return [
         ("GET", "/health", None),
@@ -185,6 +191,9 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
         ("POST", "/api/v1/playbook/reload", None),
         ("GET", "/api/v1/oncall", None),
         ("GET", "/api/v1/unaccounted", None),
+        ("GET", "/api/v1/readiness", None),
+        ("POST", "/api/v1/contacts/verify", {"person": person, "method": "phone"}),
+        ("POST", "/api/v1/contacts/confirm", {"person": person, "code": code}),
         ("GET", "/api/v1/handoffs", None),
         ("GET", "/api/v1/handoffs/{HO-1}", None),
         ("POST", "/api/v1/test-pages", {"person": person}),

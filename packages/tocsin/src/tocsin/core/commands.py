@@ -428,6 +428,12 @@ class Reason(StrEnum):
     NOT_ASKED = "not_asked"
     ERRAND_OVER = "errand_over"
     NO_CONTACT_METHOD = "no_contact_method"
+    UNKNOWN_METHOD = "unknown_method"
+    CODE_WRONG = "code_wrong"
+    CODE_EXPIRED = "code_expired"
+    CODE_LOCKED = "code_locked"
+    CODE_NOT_ASKED = "code_not_asked"
+    CODE_JUST_SENT = "code_just_sent"
 
 
 class Refused(Exception):

@@ -10,6 +10,7 @@ from tocsin.core.events import AnyEvent, IncidentDeclared, StageChanged
 from tocsin.core.ids import IncidentId
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Clock, Numbers
+from tocsin.engine.contacts import Contacts
 from tocsin.engine.diagnostics import Diagnoser
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.errands import Errands
@@ -54,6 +55,7 @@ class Engine:
         dispatcher: Dispatcher,
         watcher: Watcher | None,
         errands: Errands,
+        contacts: Contacts,
         diagnoser: Diagnoser | None = None,
         telemetry: Telemetry,
         rota: Rota | None = None,
@@ -70,6 +72,8 @@ class Engine:
         self.dispatcher = dispatcher
         self.watcher = watcher
         self.errands = errands
+        self.contacts = contacts
+        dispatcher.code_of = contacts.code
         intake.reporters.append(errands)
         self.diagnoser = diagnoser
         self.telemetry = telemetry
