@@ -198,4 +198,5 @@ class Dispatcher:
 
 def _with_code(message: Message, code: str) -> Message:
     """Write the code in, now that the message leaves."""
-    return replace(message, subject=message.subject.replace(CODE, code), text=message.text.replace(CODE, code))
+    subject, text = (part.replace(CODE, code) for part in (message.subject, message.text))
+    return replace(message, subject=subject, text=text, verifies="")
