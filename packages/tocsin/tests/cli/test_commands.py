@@ -45,6 +45,8 @@ PROMISED = (
     *(f"oncall {what}" for what in ("calendar", "history", "check", "load", "feed", "import")),
     *("override add", "override remove", "override list", "away add", "away remove", "away list"),
     *("swap ask", "swap accept", "swap decline", "swap remove", "swap list"),
+    *("contact verify", "contact confirm", "readiness"),
+    *("watchdog run", "watchdog answer", "watchdog status"),
     *("token create", "token revoke", "token list", "silence add", "silence list", "silence end", "db upgrade"),
 )
 

@@ -26,6 +26,7 @@ from .store_values import (
     a_silence,
     a_swap,
     a_token,
+    a_verification,
     after,
     an_absence,
     an_alert,
@@ -98,6 +99,7 @@ class TimelineContract:
                     silences=(a_silence("q", ends=10),),
                     tokens=(a_token("t"),),
                     beats=(a_beat("watchdog", seen=1),),
+                    verifications=(a_verification("+15550100"),),
                     playbooks=(a_playbook("1"),),
                     arrangements=(an_override("bo", ends=10),),
                     imports=(an_import("i"),),
@@ -512,6 +514,22 @@ class SettingsContract:
     async def test_an_empty_store_counts_nothing(self, store: Store) -> None:
         assert await store.counts(NOON) == Counts(0, 0, None, 0, None, 0, 0)
 
+    async def test_the_last_word_on_a_contact_method_counts(self, store: Store) -> None:
+        phone, mail = a_verification("+15550100"), a_verification("+15550101")
+        await store.commit(Change(verifications=(phone, mail)))
+        await store.commit(Change(verifications=(a_verification("+15550100", verified=5),)))
+        assert await store.verifications() == (a_verification("+15550100", verified=5), mail)
+
+    async def test_the_newest_dead_letters_are_named_with_what_was_tried(self, store: Store) -> None:
+        assert await store.given_up(10) == ()
+        await store.commit(Change(intents=(an_intent("i1"), an_intent("i2"), an_intent("i3"))))
+        for name in ("i1", "i3"):
+            await store.commit(Change(attempts=(an_attempt(name, minute=1, outcome="rejected"),)))
+        found = await store.given_up(10)
+        assert [entry.intent.id for entry in found] == ["i3", "i1"]
+        assert found[0].attempts == (an_attempt("i3", minute=1, outcome="rejected"),)
+        assert [entry.intent.id for entry in await store.given_up(1)] == ["i3"]
+
     async def test_each_kind_of_timeline_is_listed_and_numbered_by_itself(self, store: Store) -> None:
         drill = {"id": IncidentId("TEST-1"), "kind": Kind.DRILL, "group_key": "test-page"}
         await store.commit(Change(appends=(opening(1), opening(2))))
@@ -642,4 +660,5 @@ async def everything(store: Store) -> list[object]:
         [await store.counts(after(minute)) for minute in (0, 5, 100)],
         [await store.headlines(kind=kind) for kind in Kind],
         await store.unaccounted(),
+        [await store.verifications(), await store.given_up(5)],
     ]

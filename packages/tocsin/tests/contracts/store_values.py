@@ -27,6 +27,7 @@ from tocsin.core.ids import (
 from tocsin.core.messages import RANKS, Intent, Message, MessageKind
 from tocsin.core.rules import Method, MethodKind
 from tocsin.core.stages import Stage
+from tocsin.core.verification import Verification
 from tocsin.store.port import (
     Append,
     Attachment,
@@ -216,3 +217,15 @@ def a_gathering(name: str, *, rank: int = 0, ended: bool = False, minute: float 
 
 def an_attachment(name: str, *, minute: float = 0, body: bytes = b"two lines\nof log") -> Attachment:
     return Attachment(Digest(f"sha256:{name}"), body, after(minute))
+
+
+def a_verification(address: str, *, verified: float | None = None) -> Verification:
+    return Verification(
+        person=PersonId("ada"),
+        kind=MethodKind.PHONE,
+        channel=ChannelName("voice"),
+        address=address,
+        nonce="n1",
+        asked_at=NOON,
+        verified_at=None if verified is None else after(verified),
+    )

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from whenever import TimeDelta
 
+from tocsin.core.ids import PersonId
 from tocsin.web.auth import Role
 
 from .town import Town, alerts
@@ -31,6 +32,7 @@ CONTRACT = {
         "/p/{token}",
         "/api/v1/oncall",
         "/api/v1/unaccounted",
+        "/api/v1/readiness",
         "/api/v1/handoffs",
         "/api/v1/handoffs/{handoff}",
         "/api/v1/test-pages",
@@ -70,6 +72,8 @@ CONTRACT = {
         "/a/{token}",
         "/api/v1/test-pages",
         *(f"/p/{{token}}/{word}" for word in ("approve", "reject")),
+        "/api/v1/contacts/verify",
+        "/api/v1/contacts/confirm",
         "/api/v1/incidents",
         "/api/v1/incidents/{incident}/mitigations",
         "/api/v1/incidents/{incident}/delegate",
@@ -192,12 +196,17 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
     await town.take_in()
     await town.engine.errands.step(town.clock.now())
     reads = ["", "/timeline", "/deadlines", "/ledger", "/watch", "/diagnostics"]
+    verification = await town.engine.contacts.verify(PersonId(person), "email", town.clock.now())
+    code = town.engine.contacts.code(verification.secret_of)
     return [
         ("GET", "/health", None),
         ("GET", "/api/v1/playbook", None),
         ("POST", "/api/v1/playbook/reload", None),
         ("GET", "/api/v1/oncall", None),
         ("GET", "/api/v1/unaccounted", None),
+        ("GET", "/api/v1/readiness", None),
+        ("POST", "/api/v1/contacts/verify", {"person": person, "method": "phone"}),
+        ("POST", "/api/v1/contacts/confirm", {"person": person, "code": code}),
         ("GET", "/api/v1/handoffs", None),
         ("GET", "/api/v1/handoffs/{HO-1}", None),
         ("POST", "/api/v1/test-pages", {"person": person}),

@@ -17,6 +17,7 @@ from tocsin.core.ids import ChannelName, IncidentId, PersonId, RunId
 from tocsin.core.messages import Asked
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers
+from tocsin.engine.contacts import Contacts
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.errands import Errands
 from tocsin.engine.grouping import Grouping
@@ -139,6 +140,7 @@ class Town:
         rota = Rota(self.store, playbooks, self.chance, [ChannelName("console")])
         intake = Intake(self.store, handler, grouping, heartbeats, decoders, self.chance, self.telemetry)
         signs = self.links.sign
+        dispatcher = Dispatcher(self.store, handler, self.channels, signs, self.clock, self.chance, self.telemetry)
         return Engine(
             rota=rota,
             store=self.store,
@@ -150,9 +152,10 @@ class Town:
             heartbeats=heartbeats,
             intake=intake,
             reconciler=Reconciler(self.store, handler, self.telemetry),
-            dispatcher=Dispatcher(self.store, handler, self.channels, signs, self.clock, self.chance, self.telemetry),
+            dispatcher=dispatcher,
             watcher=None,
             errands=Errands(self.store, handler, numbers, Packets(self.store, handler)),
+            contacts=Contacts(self.store, playbooks, self.channels, dispatcher.health, self.links, self.chance),
             telemetry=self.telemetry,
             targets={TargetKind.KUBERNETES: self.target},
         )

@@ -43,6 +43,8 @@ _COMMANDS: Final = {
     "ledger": "ledger:ledger",
     "oncall": "oncall:oncall",
     "handoff": "handoff:handoff",
+    "readiness": "contact:readiness",
+    "contact": "contact:contact",
     "test-page": "test_page:test_page",
     "override": "arrange:override",
     "swap": "arrange:swap",

@@ -28,6 +28,7 @@ from tocsin.core.actions import TargetKind
 from tocsin.core.ids import ChannelName
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Numbers, SystemClock
+from tocsin.engine.contacts import Contacts
 from tocsin.engine.diagnostics import Diagnoser
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.errands import Errands
@@ -242,6 +243,8 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
     reached = targets(settings, playbooks, clock)
     measured = _measured(settings, http, playbooks)
     rota = Rota(store, playbooks, chance, channels)
+    rooms = _rooms(settings, http)
+    dispatcher = Dispatcher(store, handler, channels, links.sign, clock, chance, telemetry, rooms)
     engine = Engine(
         rota=rota,
         store=store,
@@ -253,10 +256,11 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
         heartbeats=heartbeats,
         intake=Intake(store, handler, grouping, heartbeats, decoders, chance, telemetry),
         reconciler=Reconciler(store, handler, telemetry),
-        dispatcher=Dispatcher(store, handler, channels, links.sign, clock, chance, telemetry, _rooms(settings, http)),
+        dispatcher=dispatcher,
         watcher=Watcher(store, handler, measured, telemetry) if measured else None,
         errands=Errands(store, handler, numbers, Packets(store, handler)),
         diagnoser=Diagnoser(store, handler, reached, measured, clock, telemetry),
+        contacts=Contacts(store, playbooks, channels, dispatcher.health, links, chance),
         telemetry=telemetry,
         targets=reached,
     )

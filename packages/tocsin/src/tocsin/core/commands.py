@@ -433,6 +433,12 @@ class Reason(StrEnum):
     NO_CONTACT_METHOD = "no_contact_method"
     NO_TARGET = "no_target"
     TARGET_UNREACHABLE = "target_unreachable"
+    UNKNOWN_METHOD = "unknown_method"
+    CODE_WRONG = "code_wrong"
+    CODE_EXPIRED = "code_expired"
+    CODE_LOCKED = "code_locked"
+    CODE_NOT_ASKED = "code_not_asked"
+    CODE_JUST_SENT = "code_just_sent"
 
 
 class Refused(Exception):

@@ -43,6 +43,24 @@ PACKET_SPAN: Final = TimeDelta(hours=24 * 7)
 PACKET_LINES_MAX: Final = 15
 """Lines of each part of a packet in a message; the console shows all of them."""
 
+CODE_LIVES_FOR: Final = TimeDelta(minutes=15)
+"""How long a code counts that confirms a contact method: an e-mail may take minutes."""
+
+CODE_TRIES_MAX: Final = 5
+"""Wrong codes before one does not count any more: of a million codes a guesser sees five."""
+
+CODE_AGAIN_AFTER: Final = TimeDelta(minutes=1)
+"""How soon another code is sent: each one rings somewhere, and gives a guesser five tries more."""
+
+GIVEN_UP_LATELY: Final = TimeDelta(hours=24 * 7)
+"""How long a contact method is not relied on after a message was given up there, unless it is confirmed again."""
+
+DEAD_LETTERS_LOOKED_AT: Final = 500
+"""The newest dead letters that are looked at to say who is ready."""
+
+CHANNEL_FAILS_AFTER: Final = 2
+"""Attempts in a row without an answer after which a channel is said to fail: one is bad luck."""
+
 PULSE_EVERY: Final = TimeDelta(seconds=15)
 """How often the engine proves that it steps and commits: one small write, often enough for a watchdog of a minute."""
 

@@ -95,6 +95,8 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     settles: Settled | None = None
     drill: bool = False
     """It is a test, and must say so wherever it arrives."""
+    verifies: str = ""
+    """Of a message that brings a code: what the code is made of. The dispatcher writes it in; it is kept nowhere."""
     asks: bool = False
     """An answer is asked for although it is no page: a hand-off to be accepted."""
 

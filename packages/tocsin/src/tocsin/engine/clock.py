@@ -45,6 +45,10 @@ class Chance:
         """Make an id for what people arrange: ``OVR-…``, ``SWAP-…``, ``AWAY-…`` or ``CAL-…``."""
         return ArrangementId(f"{kind}-{self._random.getrandbits(40):010x}")
 
+    def nonce(self) -> str:
+        """Make a word that was never used before."""
+        return f"{self._random.getrandbits(80):020x}"
+
     def silence_id(self) -> SilenceId:
         """Make an id for a silence."""
         return SilenceId(f"SIL-{self._random.getrandbits(40):010x}")

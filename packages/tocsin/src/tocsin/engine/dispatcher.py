@@ -25,8 +25,10 @@ from tocsin.core.limits import (
 )
 from tocsin.core.messages import Intent, Link, Message, MessageKind
 from tocsin.core.room_saga import ROOMS
+from tocsin.core.verification import CODE, NO_TIMELINE
 from tocsin.engine.clock import Chance, Clock
 from tocsin.engine.handler import Handler
+from tocsin.engine.health import ChannelHealth
 from tocsin.engine.links import DECLINES
 from tocsin.engine.pace import Paces
 from tocsin.engine.rooms import RoomSteps, record
@@ -63,6 +65,9 @@ class Dispatcher:
         paces = {name: channel.pace for name, channel in channels.items()}
         self._paces = Paces({**paces, ROOMS: self._rooms.pace})
         self._under_way: set[asyncio.Task[None]] = set()
+        self.health = ChannelHealth()
+        self.code_of: Callable[[str], str] = lambda _: ""
+        """Makes the code that a message brings; known once the contacts are wired."""
         self.rung: Callable[[], None] = lambda: None
         """Called when an attempt ends, so that whoever sleeps looks again."""
 
@@ -108,6 +113,7 @@ class Dispatcher:
             return
         now = self._clock.now()
         self._telemetry.deliveries.labels(intent.channel, type(outcome).__name__.lower()).inc()
+        self.health.took(intent.channel, outcome)
         match outcome:
             case Accepted(receipt):
                 if intent.message.kind is MessageKind.PAGE:
@@ -154,6 +160,8 @@ class Dispatcher:
         if intent.approval is not None and intent.person is not None:
             way = Link("Approve or reject", self._sign_link(intent, self._clock.now()))
             return replace(intent.message, links=(way, *intent.message.links))
+        if intent.message.verifies:
+            return _with_code(intent.message, self.code_of(intent.message.verifies))
         is_page = intent.message.kind is MessageKind.PAGE
         if not (is_page or intent.message.asks) or intent.person is None:
             return intent.message
@@ -175,7 +183,8 @@ class Dispatcher:
             told = record(intent, answer, detail if failed else "")
             await self._handler.handle(intent.incident, told, now, attempts=(attempt,))
             return
-        if not failed and (intent.page is None or outcome == "withdrawn"):
+        quiet = not failed and (intent.page is None or outcome == "withdrawn")
+        if quiet or intent.incident == NO_TIMELINE:
             await self._store.commit(Change(attempts=(attempt,)))
             return
         command = RecordDelivery(
@@ -188,3 +197,9 @@ class Dispatcher:
             why=detail if failed else "",
         )
         await self._handler.handle(intent.incident, command, now, attempts=(attempt,))
+
+
+def _with_code(message: Message, code: str) -> Message:
+    """Write the code in, now that the message leaves."""
+    subject, text = (part.replace(CODE, code) for part in (message.subject, message.text))
+    return replace(message, subject=subject, text=text, verifies="")

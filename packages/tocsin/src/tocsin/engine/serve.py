@@ -12,6 +12,7 @@ from tocsin.core.events import Actor, AnyEvent, IncidentDeclared, StageChanged
 from tocsin.core.ids import IncidentId, RunId
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Clock, Numbers
+from tocsin.engine.contacts import Contacts
 from tocsin.engine.diagnostics import Diagnoser
 from tocsin.engine.dispatcher import Dispatcher
 from tocsin.engine.errands import Errands
@@ -58,6 +59,7 @@ class Engine:
         dispatcher: Dispatcher,
         watcher: Watcher | None,
         errands: Errands,
+        contacts: Contacts,
         diagnoser: Diagnoser | None = None,
         telemetry: Telemetry,
         targets: Mapping[TargetKind, Target] | None = None,
@@ -75,6 +77,8 @@ class Engine:
         self.dispatcher = dispatcher
         self.watcher = watcher
         self.errands = errands
+        self.contacts = contacts
+        dispatcher.code_of = contacts.code
         intake.reporters.append(errands)
         self.diagnoser = diagnoser
         self.telemetry = telemetry
@@ -86,6 +90,7 @@ class Engine:
         self.rota = rota or Rota(store, playbooks, chance)
         self.foresight = Foresight(store, playbooks, self.rota, clock)
         intake.reporters.append(self.foresight)
+        self.pulse = Pulse(store, telemetry)
         self._bells: dict[str, asyncio.Event] = {}
         self._stopping = asyncio.Event()
 

@@ -32,6 +32,7 @@ from tocsin.core.kinds import Kind
 from tocsin.core.limits import ATTACHMENTS_KEPT
 from tocsin.core.messages import Intent
 from tocsin.core.suggestions import Record
+from tocsin.core.verification import Verification
 from tocsin.store.memory_runs import RunsInMemory
 from tocsin.store.port import (
     Adoption,
@@ -108,6 +109,7 @@ class MemoryStore:
         self._silences: dict[SilenceId, Silence] = {}
         self._tokens: dict[str, Token] = {}
         self._beats: dict[str, Beat] = {}
+        self._verifications: dict[str, Verification] = {}
         self._playbooks: dict[str, PlaybookVersion] = {}
         self._arrangements: dict[ArrangementId, Arrangement] = {}
         self._imports: dict[ArrangementId, Imported] = {}
@@ -137,6 +139,7 @@ class MemoryStore:
             self._record(attempt)
         self._silences.update({silence.id: silence for silence in change.silences})
         self._tokens.update({token.id: token for token in change.tokens})
+        self._verifications.update({each.key: each for each in change.verifications})
         self._beats.update({beat.name: beat for beat in change.beats})
         for playbook in change.playbooks:
             self._playbooks.setdefault(playbook.version, playbook)
@@ -327,6 +330,15 @@ class MemoryStore:
         """Answer one obligation to reach somebody, as the ledger has it."""
         delivery = self._deliveries.get(intent)
         return delivery.entry() if delivery else None
+
+    async def verifications(self) -> tuple[Verification, ...]:
+        """Answer what is known of contact methods that were to be confirmed."""
+        return tuple(self._verifications.values())
+
+    async def given_up(self, limit: int) -> tuple[LedgerEntry, ...]:
+        """Answer the newest dead letters."""
+        dead = (delivery for delivery in reversed(self._deliveries.values()) if delivery.state == "dead")
+        return tuple(delivery.entry() for delivery in islice(dead, limit))
 
     async def unaccounted(self, limit: int = 100) -> Unaccounted:
         """Name what nobody owes."""

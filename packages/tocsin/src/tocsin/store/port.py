@@ -32,6 +32,7 @@ from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
 from tocsin.core.stages import Stage
 from tocsin.core.suggestions import Record
+from tocsin.core.verification import Verification
 from tocsin.store.run_rows import Held, Lease, RunRow
 
 
@@ -185,6 +186,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[Token, ...] = ()
     beats: tuple[Beat, ...] = ()
     playbooks: tuple[PlaybookVersion, ...] = ()
+    verifications: tuple[Verification, ...] = ()
     arrangements: tuple[Arrangement, ...] = ()
     imports: tuple[Imported, ...] = ()
     adoptions: tuple[Adoption, ...] = ()
@@ -346,6 +348,14 @@ class Store(Protocol):
 
     async def obligation(self, intent: IntentId) -> LedgerEntry | None:
         """Answer one obligation to reach somebody, as the ledger has it."""
+        ...
+
+    async def verifications(self) -> tuple[Verification, ...]:
+        """Answer what is known of contact methods that were to be confirmed, in the order in which they first were."""
+        ...
+
+    async def given_up(self, limit: int) -> tuple[LedgerEntry, ...]:
+        """Answer the newest dead letters."""
         ...
 
     async def unaccounted(self, limit: int = 100) -> Unaccounted:

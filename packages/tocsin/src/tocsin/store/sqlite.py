@@ -28,7 +28,8 @@ from tocsin.core.ids import AlertFingerprint, ComponentId, Digest, GatheringId, 
 from tocsin.core.kinds import Kind
 from tocsin.core.messages import Intent
 from tocsin.core.suggestions import Record
-from tocsin.store import migrations, queries, rota, runs
+from tocsin.core.verification import Verification
+from tocsin.store import migrations, queries, rota, runs, trust
 from tocsin.store.lock import LockFile
 from tocsin.store.port import (
     Adoption,
@@ -176,6 +177,14 @@ class SqliteStore:
     async def obligation(self, intent: IntentId) -> LedgerEntry | None:
         """Answer one obligation to reach somebody, as the ledger has it."""
         return await self._ask(queries.obligation, intent)
+
+    async def verifications(self) -> tuple[Verification, ...]:
+        """Answer what is known of contact methods that were to be confirmed."""
+        return await self._ask(trust.verifications)
+
+    async def given_up(self, limit: int) -> tuple[LedgerEntry, ...]:
+        """Answer the newest dead letters."""
+        return await self._ask(trust.given_up, limit)
 
     async def unaccounted(self, limit: int = 100) -> Unaccounted:
         """Name what nobody owes."""

@@ -190,6 +190,14 @@ beats = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
 )
 
+verifications = sa.Table(
+    "verifications",
+    metadata,
+    _seq(),
+    sa.Column("method", sa.Text, nullable=False, unique=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
 playbooks = sa.Table(
     "playbooks",
     metadata,

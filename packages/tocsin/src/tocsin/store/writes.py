@@ -20,6 +20,7 @@ from tocsin.core.gathering import Gathering
 from tocsin.core.ids import IncidentId
 from tocsin.core.limits import ATTACHMENTS_KEPT
 from tocsin.core.messages import Intent
+from tocsin.core.verification import Verification
 from tocsin.store import rota, runs, tables
 from tocsin.store.codec import encode
 from tocsin.store.instants import nanoseconds
@@ -134,6 +135,10 @@ def _beat(beat: Beat) -> Row:
     return (beat.name, json(beat))
 
 
+def _verification(verification: Verification) -> Row:
+    return (verification.key, json(verification))
+
+
 def _playbook(playbook: PlaybookVersion) -> Row:
     return (playbook.version, playbook.loaded_at.format_iso(), playbook.rulebook)
 
@@ -183,6 +188,7 @@ _PLAIN: Final[tuple[tuple[str, Statement, Callable[[Any], Row]], ...]] = (
     ("silences", _keep_last(tables.silences, "id", "over_at", "body"), _silence),
     ("tokens", _keep_last(tables.tokens, "id", "body"), _token),
     ("beats", _keep_last(tables.beats, "name", "body"), _beat),
+    ("verifications", _keep_last(tables.verifications, "method", "body"), _verification),
     ("playbooks", _keep_first(tables.playbooks, "version", "loaded_at", "rulebook"), _playbook),
     ("arrangements", _keep_last(tables.arrangements, "id", "over_at", "body"), rota.arrangement_row),
     ("imports", _keep_first(tables.imports, "id", "rotation", "created_at", "body"), rota.import_row),

@@ -19,6 +19,7 @@ SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 def upgrade() -> None:
     """Make the tables that the first schema did not have."""
     _kinds_of_timelines()
+    _verifications()
     _arrangements()
     _imports()
     _adoptions()
@@ -126,6 +127,15 @@ def _runs() -> None:
 
 def _nanoseconds(text: str) -> int:
     return Instant.parse_iso(text).timestamp(unit="nanosecond")
+
+
+def _verifications() -> None:
+    op.create_table(
+        "verifications",
+        _seq(),
+        sa.Column("method", sa.Text, nullable=False, unique=True),
+        sa.Column("body", sa.Text, nullable=False),
+    )
 
 
 def _kinds_of_timelines() -> None:
