@@ -41,7 +41,6 @@ PROMISED = (
     ),
     *("playbook check", "playbook schema", "playbook rules", "playbook show"),
     *("handoff list", "handoff show", "handoff tick", "handoff accept", "handoff note", "ledger", "test-page"),
-    *("watchdog run", "watchdog answer", "watchdog status"),
     *(f"oncall {what}" for what in ("calendar", "history", "check", "load", "feed", "import")),
     *("override add", "override remove", "override list", "away add", "away remove", "away list"),
     *("swap ask", "swap accept", "swap decline", "swap remove", "swap list"),
