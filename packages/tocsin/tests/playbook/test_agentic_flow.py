@@ -5,7 +5,7 @@ from whenever import Date, Time, TimeDelta
 
 from tocsin.core.alert import Answers
 from tocsin.core.classify import classify_alert, classify_report
-from tocsin.core.ids import ComponentId, PersonId, RoleName, RotationId, RuleId, Severity
+from tocsin.core.ids import AudienceId, ComponentId, PersonId, RoleName, RotationId, RuleId, Severity
 from tocsin.core.rules import (
     Announce,
     Clockwork,
@@ -18,6 +18,7 @@ from tocsin.core.rules import (
     MethodKind,
     NextOnLadder,
     OnRotation,
+    OpenARoom,
     Page,
     RaiseLevel,
     Rule,
@@ -29,6 +30,8 @@ from tocsin.core.rules import (
     ThePerson,
 )
 from tocsin.playbook.document import Playbook
+
+from ..builders import slack_rulebook
 
 PRIMARY, SECONDARY = OnRotation(RotationId("sre-primary")), OnRotation(RotationId("sre-secondary"))
 LEAD, PRODUCT = ThePerson(PersonId("mara-lindqvist")), ThePerson(PersonId("priya-nair"))
@@ -376,6 +379,19 @@ def test_sev1_and_sev2_have_a_bridge(book: Rulebook) -> None:
     assert (book.bridge_url, book.bridge_severities) == ("https://zoom.us/j/incident-bridge", ("SEV1", "SEV2"))
 
 
+@pytest.mark.clause("R2", "K6")
+def test_sev1_and_sev2_get_a_slack_channel_as_soon_as_slack_carries_slack(book: Rulebook) -> None:
+    carried = slack_rulebook()
+    assert [severity for severity, rows in carried.rows.items() if any(OpenARoom() in row.then for row in rows)] == [
+        "SEV1",
+        "SEV2",
+    ]
+    assert [each.id for each in carried.audiences.values() if each.in_room] == ["incident-channel"]
+    assert {each.address for each in carried.audiences.values()} >= {"#incidents", "#sre-oncall", "#engineering"}
+    assert carried.audiences[AudienceId("stakeholders")].severities == ("SEV1", "SEV2", "SEV3", "SEV4")
+    assert (book.rooms, [row for rows in book.rows.values() for row in rows if OpenARoom() in row.then]) == (None, [])
+
+
 @pytest.mark.clause("M5")
 @pytest.mark.parametrize("severity", ALL)
 def test_a_mitigation_is_judged_after_five_minutes(book: Rulebook, severity: str) -> None:
@@ -388,6 +404,9 @@ def test_a_mitigation_is_judged_after_five_minutes(book: Rulebook, severity: str
 def test_objectives_must_hold_for_thirty_minutes(book: Rulebook) -> None:
     assert (book.watch.holds_for, book.watch.clause) == (minutes(30), "V2")
     assert book.watch.asks_every < book.watch.gap_max < book.watch.holds_for
+    assert book.watch.related_alerts > 1
+    assert book.watch.errors is not None
+    assert book.components[ComponentId("agent-booster")].errors is not None
 
 
 @pytest.mark.clause("K1", "K2")

@@ -38,6 +38,31 @@ MAJOR_ACK = "      acknowledge: {within: 10m, owner: rotation shop}\n"
 
 # file, what is replaced, by what; the check, the line's text, the key.
 BROKEN = {
+    "an audience in a room that no incident gets": (
+        ("communication.yaml", "    public: true\n", "    public: true\n    in_room: true\n"),
+        ("no-rooms", "audiences.customers.in_room"),
+    ),
+    "a bridge with a place for nothing": (
+        (
+            "playbook.yaml",
+            'watch: {holds_for: 10m, clause: "4"}',
+            'watch: {holds_for: 10m, clause: "4"}\n'
+            'bridge: {url: "https://meet.example/{room}", severities: [MAJOR], clause: x}',
+        ),
+        ("bad-address", "bridge.url"),
+    ),
+    "rooms for a severity that is none": (
+        (
+            "playbook.yaml",
+            'watch: {holds_for: 10m, clause: "4"}',
+            'watch: {holds_for: 10m, clause: "4"}\nrooms: {severities: [SEV9], archive_after: 2w, clause: x}',
+        ),
+        ("unknown-severity", "rooms.severities[0]"),
+    ),
+    "an error log that nothing looks at": (
+        ("components/orders.yaml", "", "\nerrors: sum(rate(errors_total[$window]))\n"),
+        ("unwatched-errors", "errors"),
+    ),
     "an approval that outlives the night": (
         (
             "playbook.yaml",

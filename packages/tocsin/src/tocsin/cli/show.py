@@ -185,9 +185,15 @@ def _head(screen: Screen, view: dict[str, Any]) -> None:
     rows.append(("alerts", f"{view['firing']} firing"))
     if view["unproven"]:
         rows.append(("unproven", view["unproven"]))
-    if view["window_began_at"] and view["resolved_at"] is None:
-        rows.append(("holds since", f"{clock_time(view['window_began_at'])} UTC"))
+    if view["proof"]["state"] in ("holding", "proven"):
+        rows.append(("watch", _proof(view["proof"])))
     screen.table(("", ""), rows, indent=2)
+
+
+def _proof(proof: dict[str, Any]) -> str:
+    held, needed = int(proof["held_for_s"] // 60), int(proof["holds_for_s"] // 60)
+    since = f"everything has held since {clock_time(proof['began_at'])} UTC"
+    return f"{since}, {held} of {needed} min" if proof["remaining_s"] else f"{since}: proven"
 
 
 def _room(room: dict[str, Any]) -> str:

@@ -101,6 +101,8 @@ class View(msgspec.Struct, frozen=True):
     """The incident's own Slack channel; null if none was asked for."""
     bridge_url: str
     """Where the responders talk; empty if this severity has no bridge (R3)."""
+    proof: Progress
+    """How far the proof of recovery has come (V2)."""
     next_action: str
     """The most pressing thing owed, in a sentence."""
     playbook: str
@@ -185,7 +187,7 @@ class Queries:
         given = await self._handler.playbooks.situation(incident, now)
         due = await self.due(incident_id, now)
         missing = unproven(incident, given)
-        view = _view(incident, due or (), missing, commander(incident, given), bridge(incident, given.rules))
+        view = _view(incident, due or (), missing, given)
         return _with_runs(view, incident, given) if incident.runs.count else view
 
     async def watch(self, incident_id: IncidentId, now: Instant) -> Watch | None:
@@ -292,7 +294,7 @@ def _with_runs(view: View, incident: Incident, given: Situation) -> View:
     )
 
 
-def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str, bridge_url: str) -> View:
+def _view(incident: Incident, due: tuple[Due, ...], missing: str, given: Situation) -> View:
     return View(
         id=incident.id,
         kind=incident.kind,
@@ -304,7 +306,7 @@ def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str, b
         level=incident.level,
         acknowledged=incident.acknowledged,
         closed=incident.closed,
-        commander=leader,
+        commander=commander(incident, given),
         roles=incident.roles,
         responders=incident.responders,
         declined=incident.declined,
@@ -321,7 +323,8 @@ def _view(incident: Incident, due: tuple[Due, ...], missing: str, leader: str, b
         resolvable=not missing and not incident.resolved and incident.kind is Kind.INCIDENT,
         unproven="" if incident.resolved or incident.kind is not Kind.INCIDENT else missing,
         room=incident.room,
-        bridge_url=bridge_url,
+        bridge_url=bridge(incident, given.rules),
+        proof=progress(incident, given),
         next_action=_next_action(incident, due, missing),
         playbook=incident.playbook_version,
         summary=incident.diagnosed.summary,

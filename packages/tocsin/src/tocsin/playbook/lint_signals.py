@@ -170,4 +170,13 @@ def _is_looser(objective: ObjectiveDoc, threshold: ThresholdDoc) -> bool:
     return False
 
 
-CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (components, queries, windows, order, looser)
+def error_logs(playbook: Playbook) -> Iterator[Problem]:
+    """Find error logs that are measured and never looked at: the watch does not say what a spike of them is."""
+    for file, doc in playbook.components.items():
+        if doc.errors is not None and playbook.about.watch.errors is None:
+            message = "nothing says what a spike of this error log is, so it is not looked at"
+            remedy = "give playbook.yaml watch.errors, such as {times: 3, least: 0.1}"
+            yield playbook.problem("unwatched-errors", (file, "errors"), message, remedy, "warning")
+
+
+CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (components, queries, windows, order, looser, error_logs)
