@@ -26,7 +26,7 @@ from tocsin.core.events import Actor
 from tocsin.core.ids import AudienceId, ChannelName, IntentId, PersonId, RoleName, Severity
 from tocsin.core.messages import Intent
 from tocsin.core.notifications import intents
-from tocsin.core.room_saga import summary, topic
+from tocsin.core.room_saga import pointless, summary, topic
 from tocsin.core.room_steps import (
     ArchiveRoom,
     CreateRoom,
@@ -281,6 +281,24 @@ def test_a_room_that_could_not_be_made_can_be_asked_for_again_by_hand() -> None:
 
     assert tale.steps(CreateRoom)[-1] == CreateRoom("sev1-booster", "1")
     assert tale.do(OpenRoom(by=by("mara-lindqvist"))) == ()
+
+
+@pytest.mark.clause("R2")
+def test_a_room_that_somebody_archived_can_be_replaced_by_hand() -> None:
+    tale = RoomTale().opened()
+    tale.acknowledge()
+    tale.took(SetTopic, why="Slack answered is_archived", gone=True)
+    tale.took(RejoinRoom, why="Slack answered is_archived", gone=True)
+    assert tale.do(SetSeverity(by=by("mara-lindqvist"), severity=SEV2, reason="less")) != ()
+    assert tale.steps(CreateRoom) == [], "not by itself: somebody wanted it gone"
+
+    tale.do(OpenRoom(by=by("mara-lindqvist"), name="sev1-booster-again"))
+    tale.took(CreateRoom, RoomFound(id="C0ROOM002", name="sev1-booster-again"))
+
+    assert tale.state.room is not None
+    assert (tale.state.room.id, tale.state.room.usable) == ("C0ROOM002", True)
+    assert pointless(SetTopic(MADE.id), tale.state)
+    assert tale.do(RecordRoom(step=SetTopic(MADE.id), intent=IntentId("late"), why="is_archived", gone=True)) == ()
 
 
 @pytest.mark.clause("R2")

@@ -123,8 +123,8 @@ def content(step: RoomStep, message: Message, incident: Incident, given: Situati
 def pointless(step: RoomStep, incident: Incident) -> bool:
     """Tell whether a step has been overtaken by what happened since it was asked for."""
     room = incident.room
-    if room is None:
-        return True
+    if room is None or (not isinstance(step, CreateRoom) and step.room != room.id):
+        return True  # A room that has been replaced needs nothing more.
     match step:
         case CreateRoom():
             return bool(room.id)

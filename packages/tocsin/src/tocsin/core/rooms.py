@@ -68,7 +68,11 @@ def _open(draft: Draft, command: OpenRoom, given: Situation) -> None:
             "incidents have no Slack channels of their own here: the playbook asks for none, or nothing carries Slack",
             "give the playbook a `rooms` section, and let `channels` name slack for slack",
         )
-    ask(draft, given, command.name, by=command.by)
+    room = draft.incident.room
+    if room is not None and room.lost:  # Whoever asks again knows that it is gone.
+        _ask(draft, given, command.name, command.by)
+    else:
+        ask(draft, given, command.name, by=command.by)
 
 
 def ask(draft: Draft, given: Situation, name: str = "", *, by: e.Actor = e.TOCSIN) -> None:
@@ -76,8 +80,13 @@ def ask(draft: Draft, given: Situation, name: str = "", *, by: e.Actor = e.TOCSI
     incident, policy = draft.incident, given.rules.rooms
     if policy is None or incident.closed or (incident.room is not None and incident.room.wanted):
         return
-    wanted = legal_name(name) or wanted_name(incident, given)
-    draft.add(e.RoomAsked(at=given.now, by=by, name=wanted, clause=policy.clause))
+    _ask(draft, given, name, by)
+
+
+def _ask(draft: Draft, given: Situation, name: str, by: e.Actor) -> None:
+    assert given.rules.rooms is not None, "whoever asks has looked"
+    wanted = legal_name(name) or wanted_name(draft.incident, given)
+    draft.add(e.RoomAsked(at=given.now, by=by, name=wanted, clause=given.rules.rooms.clause))
 
 
 def _mark(draft: Draft, command: MarkMessage, given: Situation) -> None:
@@ -101,8 +110,8 @@ def source_of(room: str, message: str) -> str:
 def _record(draft: Draft, command: RecordRoom, given: Situation) -> None:
     """Note what became of a step."""
     room = draft.incident.room
-    if room is None:
-        return  # Nobody asked for it; a step never stands alone.
+    if room is None or (not isinstance(command.step, CreateRoom) and command.step.room != room.id):
+        return  # Nobody asked for it, or it was taken on a room that has been replaced since.
     if command.why:
         _failed(draft, room, command, given)
     else:
