@@ -3,12 +3,18 @@
 A person who has just been woken should not wait for code that another command needs.
 """
 
+import atexit
+import gc
 import importlib
 from typing import Final
 
 import click
 
 from tocsin.cli.session import session, talks
+
+# A process that ends has nothing to collect for, and the collector's last pass, over types that msgspec made, has been
+# seen to crash after the work was done: a command's exit status must say what came of it.
+atexit.register(gc.freeze)
 
 _COMMANDS: Final = {
     "serve": "serve:serve",
