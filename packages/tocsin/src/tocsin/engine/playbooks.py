@@ -5,6 +5,7 @@ in the store before the first incident can refer to it, so no restart can leave 
 """
 
 from collections.abc import Container, Iterable
+from contextlib import suppress
 
 import msgspec
 from whenever import Instant
@@ -100,11 +101,12 @@ class Playbooks:
         return await self.version(adoptions[-1].version) if adoptions else None
 
     async def version(self, version: str) -> Rulebook | None:
-        """Answer a version by its name; None if the store cannot give it."""
+        """Answer a version by its name; None if there is none of that name, or it is too old to be read."""
         known = self._by_version.get(version)
-        if known is None:
-            stored = await self._store.playbook(version)
-            known = None if stored is None else _rulebook.decode(stored.rulebook)
+        stored = None if known else await self._store.playbook(version)
+        if stored is not None:
+            with suppress(msgspec.MsgspecError, ValueError):
+                known = _rulebook.decode(stored.rulebook)
         return known
 
     async def _load(self, version: str) -> Rulebook:
