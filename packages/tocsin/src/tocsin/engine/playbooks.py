@@ -50,13 +50,14 @@ class Playbooks:
         self._pending: dict[IncidentId, Pending] = {}
         """Hand-offs that nobody has accepted yet."""
 
-    async def adopt(self, rulebook: Rulebook, now: Instant) -> None:
-        """Make a version the one in force, once the store has it."""
+    async def adopt(self, rulebook: Rulebook, now: Instant, arrangements: tuple[Arrangement, ...] = ()) -> None:
+        """Make a version the one in force, once the store has it, together with what it asks to be arranged."""
         adoptions = await self._store.adoptions()
         again = bool(adoptions) and adoptions[-1].version == rulebook.version
         change = Change(
             playbooks=(PlaybookVersion(rulebook.version, encode(rulebook), now),),
             adoptions=() if again else (Adoption(rulebook.version, now),),
+            arrangements=arrangements,
         )
         await self._store.commit(change)
         self._by_version[rulebook.version] = rulebook
