@@ -105,6 +105,20 @@ async def test_a_released_database_is_brought_forward_with_all_it_holds(
     assert schema(path) == current
 
 
+async def test_who_was_paged_is_taken_out_of_the_timelines_there_are(tmp_path: Path) -> None:
+    path = restored(RELEASED[0], tmp_path / "old.sqlite")
+    page = '{"type":"person_paged","at":"2026-03-01T12:03:00Z","page":"p","person":"ada","rule":null}'
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("INSERT INTO events VALUES ('INC-2', 99, ?)", (page,))
+        old.execute('INSERT INTO events VALUES (\'INC-2\', 98, \'{"type":"note_added","text":"person_paged"}\')')
+        old.commit()
+    store = await SqliteStore.open(path)
+    assert [(each.incident, each.person, each.at) for each in await store.pages(after(0), after(60), 9)] == [
+        ("INC-2", "ada", after(3))
+    ]
+    await store.close()
+
+
 async def test_a_database_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "newer.sqlite"
     await (await SqliteStore.open(path)).close()

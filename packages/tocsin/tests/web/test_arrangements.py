@@ -6,6 +6,7 @@ import pytest
 from whenever import TimeDelta
 
 from tocsin.core.rules import Rulebook
+from tocsin.store.port import Adoption, Change, PlaybookVersion
 from tocsin.web.auth import Role
 
 from ..builders import changed
@@ -339,6 +340,17 @@ async def test_a_load_over_the_playbooks_limits_is_told_and_opens_an_incident_on
     assert "the limit is 1" in warning
     titles = [each["title"] for each in (await town.get("/api/v1/incidents"))["incidents"]]
     assert sum("was paged" in title for title in titles) == 1
+
+
+@pytest.mark.clause("O4")
+async def test_a_version_of_the_playbook_that_cannot_be_read_any_more_is_not_known_and_no_reason_to_stop(
+    town: Town,
+) -> None:
+    old = PlaybookVersion("0", b"of another age", SUNDAY - DAY * 9)
+    await town.store.commit(Change(playbooks=(old,), adoptions=(Adoption("0", old.loaded_at),)))
+    await town.engine.start()
+    assert (await town.get(f"/api/v1/oncall?at={at(-24)}"))["known"] is False
+    assert (await town.get("/api/v1/oncall"))["known"] is True
 
 
 async def test_what_is_not_there_cannot_be_withdrawn_or_answered(town: Town, holder: str) -> None:

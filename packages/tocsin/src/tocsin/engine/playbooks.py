@@ -5,6 +5,7 @@ in the store before the first incident can refer to it, so no restart can leave 
 """
 
 from collections.abc import Container, Iterable
+from contextlib import suppress
 
 import msgspec
 from whenever import Instant
@@ -49,13 +50,14 @@ class Playbooks:
         self._pending: dict[IncidentId, Pending] = {}
         """Hand-offs that nobody has accepted yet."""
 
-    async def adopt(self, rulebook: Rulebook, now: Instant) -> None:
-        """Make a version the one in force, once the store has it."""
+    async def adopt(self, rulebook: Rulebook, now: Instant, arrangements: tuple[Arrangement, ...] = ()) -> None:
+        """Make a version the one in force, once the store has it, together with what it asks to be arranged."""
         adoptions = await self._store.adoptions()
         again = bool(adoptions) and adoptions[-1].version == rulebook.version
         change = Change(
             playbooks=(PlaybookVersion(rulebook.version, encode(rulebook), now),),
             adoptions=() if again else (Adoption(rulebook.version, now),),
+            arrangements=arrangements,
         )
         await self._store.commit(change)
         self._by_version[rulebook.version] = rulebook
@@ -100,11 +102,12 @@ class Playbooks:
         return await self.version(adoptions[-1].version) if adoptions else None
 
     async def version(self, version: str) -> Rulebook | None:
-        """Answer a version by its name; None if the store cannot give it."""
+        """Answer a version by its name; None if there is none of that name, or it is too old to be read."""
         known = self._by_version.get(version)
-        if known is None:
-            stored = await self._store.playbook(version)
-            known = None if stored is None else _rulebook.decode(stored.rulebook)
+        stored = None if known else await self._store.playbook(version)
+        if stored is not None:
+            with suppress(msgspec.MsgspecError, ValueError):
+                known = _rulebook.decode(stored.rulebook)
         return known
 
     async def _load(self, version: str) -> Rulebook:

@@ -230,13 +230,12 @@ class Rota:
             await self._store.commit(Change(imports=(imported,)))
             await self._changed(now)
 
-    async def hand_on(self, before: Rulebook, after: Rulebook, now: Instant) -> tuple[Override, ...]:
-        """Let the shifts of people who have left the playbook fall to the next of their rotation, until they end."""
-        made = tuple(_handed_on(before, after, self._playbooks.arranged, now, self._chance))
-        if made:
-            await self._store.commit(Change(arrangements=made))
-            await self._changed(now)
-        return made
+    async def adopt(self, after: Rulebook, before: Rulebook | None, now: Instant) -> None:
+        """Put a version in force; in the same transaction the shifts of whoever has left it fall to the next."""
+        leaves = before is not None and before.version != after.version
+        made = _handed_on(before, after, self._playbooks.arranged, now, self._chance) if before and leaves else ()
+        await self._playbooks.adopt(after, now, tuple(made))
+        await self._changed(now)
 
     async def _given(self, by: Actor, author: str, now: Instant) -> Arranging:
         current = await self._store.arrangements(now)

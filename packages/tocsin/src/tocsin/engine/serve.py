@@ -98,7 +98,7 @@ class Engine:
         """Make the store know the playbook and read what the steps keep in memory."""
         now = self.clock.now()
         await self.playbooks.refresh(now)
-        await self._adopt(self.playbooks.current, await self.playbooks.last_adopted(), now)
+        await self.rota.adopt(self.playbooks.current, await self.playbooks.last_adopted(), now)
         await self.handler.awake.load(self.store)
         await self.heartbeats.load(now)
         await self.errands.load(now)
@@ -132,15 +132,9 @@ class Engine:
 
     async def reload(self, rulebook: Rulebook) -> None:
         """Put another version of the playbook in force for incidents yet to come."""
-        await self._adopt(rulebook, self.playbooks.current, self.clock.now())
+        await self.rota.adopt(rulebook, self.playbooks.current, self.clock.now())
         await self.heartbeats.load(self.clock.now())
         self.ring()
-
-    async def _adopt(self, rulebook: Rulebook, before: Rulebook | None, now: Instant) -> None:
-        """Put a version in force; the shifts of whoever has left it fall to the next of their rotation."""
-        await self.playbooks.adopt(rulebook, now)
-        if before is not None and before.version != rulebook.version:
-            await self.rota.hand_on(before, rulebook, now)
 
     def _calendar_changed(self) -> None:
         self.foresight.hurry()

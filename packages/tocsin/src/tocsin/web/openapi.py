@@ -123,7 +123,8 @@ def _operation(path: str, method: str, handler: HTTPRouteHandler, schemas: Mappi
         content = {"application/json": {"schema": schemas[repr(said.takes)]}}
         operation["requestBody"] = {"content": content, "required": bool(_required(said.takes))}
     elif said.takes_example:
-        content = {"application/json": {"schema": {"type": "object", "description": said.takes_example}}}
+        kind = "object" if said.takes_media_type == "application/json" else "string"
+        content = {said.takes_media_type: {"schema": {"type": kind, "description": said.takes_example}}}
         operation["requestBody"] = {"content": content, "required": True}
     return operation
 

@@ -88,6 +88,8 @@ class Said(msgspec.Struct, frozen=True):
     takes_example: str = ""
     """What an untyped body is, in words."""
     media_type: str = "application/json"
+    takes_media_type: str = "application/json"
+    """Of an untyped body; what is not JSON is described as text."""
 
 
 def says(
@@ -97,9 +99,10 @@ def says(
     answers: Any = None,
     takes_example: str = "",
     media_type: str = "application/json",
+    takes_media_type: str = "application/json",
 ) -> dict[str, Any]:
     """Answer the options of a route: who may call it (None: anybody), and what goes in and out."""
-    return {"role": role, "said": Said(takes, answers, takes_example, media_type)}
+    return {"role": role, "said": Said(takes, answers, takes_example, media_type, takes_media_type)}
 
 
 def provide_site(request: Request[Any, Any, Any]) -> Site:

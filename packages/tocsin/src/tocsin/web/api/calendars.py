@@ -99,7 +99,7 @@ async def revoke_feeds(site: TheSite, caller: TheCaller, person: FromPath[str]) 
 @post(
     "/imports/{rotation:str}",
     status_code=HTTPStatus.CREATED,
-    opt=says(Role.COMMANDER, takes_example="An iCalendar file, as it is."),
+    opt=says(Role.COMMANDER, takes_example="An iCalendar file, as it is.", takes_media_type="text/calendar"),
 )
 async def import_calendar(
     request: Request[Any, Any, Any],
