@@ -95,7 +95,7 @@ def test_people_are_paged_as_they_wish_and_those_who_cannot_are_followed(lawful:
 
 
 def test_rough_weather_is_rough(lawful: Lawful) -> None:
-    outcome = lawful("rough-weather", 4)
+    outcome = lawful("rough-weather", 1)
 
     assert outcome.crashes > 10
     assert any(of(story, e.PageAttemptFailed) for story in outcome.incidents)
