@@ -31,6 +31,7 @@ from tocsin.core.ids import IncidentId, PersonId, RotationId
 from tocsin.core.incident import fold
 from tocsin.core.kinds import INCOMING, OUTGOING, TESTED, Kind, rows_of
 from tocsin.core.messages import MessageKind
+from tocsin.core.narration import clause_of
 from tocsin.core.notifications import intents
 from tocsin.core.rules import Person
 from tocsin.engine.handler import headline
@@ -111,6 +112,7 @@ def test_a_hand_off_is_done_when_it_is_accepted_and_every_step_is_ticked() -> No
     tale.do(Acknowledge(by=by(NEW)))
     assert not tale.state.closed, "one step is left"
     tale.do(ReachMilestone(by=by(OLD), milestone=STEPS[-1]))
+    assert {clause_of(event) for event in tale.of(e.MilestoneReached)} == {"O3"}
     assert (tale.state.outcome, tale.state.closed) == ("done", True)
     assert tale.wait(10_000) == [], "nothing is owed any more"
     assert not tale.of(e.DeadlineMissed)

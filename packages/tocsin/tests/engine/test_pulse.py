@@ -61,6 +61,16 @@ async def test_it_beats_and_pings_while_everything_steps() -> None:
     assert sampled("tocsin_heartbeat_timestamp_seconds") == at.timestamp()
 
 
+async def test_what_is_kept_is_how_far_the_errands_have_looked() -> None:
+    store = MemoryStore()
+    made, _, _ = pulse(store)
+    looked = NOON - TimeDelta(seconds=1)
+    made.stepped("errands", looked)
+    await made.step(NOON)
+    assert (await store.beats())[ALIVE].seen_at == looked
+    assert made.beat_at == NOON
+
+
 async def test_a_loop_that_does_not_come_back_stops_the_pulse_until_it_does() -> None:
     made, pings, _ = pulse()
     late = NOON + LOOP_STALLED_AFTER + TimeDelta(seconds=1)

@@ -73,6 +73,8 @@ def _end(each: dict[str, Any]) -> tuple[Piece, ...]:
     style: Piece = (end, "bold red") if end in _BAD else (end, "green") if end in _GOOD else (end, "bold")
     at = f" {clock_time(each['ended_at'])}" if each["ended_at"] else ""
     via = f" by {each['via']}" if each["via"] else ""
+    if end == "waiting" and each["kind"] == "page" and not each["next_at"]:
+        return ("=> ", ("waiting for an answer", "bold"))
     following = f", next attempt {clock_time(each['next_at'])}" if each["next_at"] else ""
     return ("=> ", style, f"{via}{at}{following}")
 

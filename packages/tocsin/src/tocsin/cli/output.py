@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import click
 import msgspec
@@ -95,6 +95,10 @@ class Screen:
         self._console.print(Padding(table, (0, 0, 0, indent), expand=False))
 
 
+_CALM: Final = ("drill", "hand-off")
+"""What stands where an incident has its severity, and is nothing to be alarmed by."""
+
+
 def clean(text: str) -> str:
     """Show control characters instead of obeying them; line breaks become spaces."""
     return _STEERING.sub("�", text.replace("\r\n", "\n").replace("\n", " ").replace("\t", " "))
@@ -102,6 +106,8 @@ def clean(text: str) -> str:
 
 def severity_style(severity: str, order: Sequence[str] = ("SEV1", "SEV2", "SEV3", "SEV4")) -> Style:
     """Answer the style of a severity: the two worst stand out."""
+    if severity in _CALM:
+        return "cyan"
     place = order.index(severity) if severity in order else 0
     return ("bold red", "yellow", "bold", "dim")[min(place, 3)]
 

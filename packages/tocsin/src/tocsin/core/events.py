@@ -246,6 +246,8 @@ class MilestoneReached(Event, frozen=True, kw_only=True, tag="milestone_reached"
 
     milestone: str
     text: str = ""
+    clause: str = ""
+    """Of a step of a hand-off: by which it is asked for. A milestone of an incident is the post-mortem's (P1)."""
 
 
 class LevelRaised(Event, frozen=True, kw_only=True, tag="level_raised"):

@@ -6,6 +6,7 @@ from typing import Any
 from tocsin.core import events as e
 from tocsin.core import run_narration
 from tocsin.core.events import AnyEvent, Sample
+from tocsin.core.kinds import Kind
 from tocsin.core.rules import Rulebook
 
 
@@ -70,6 +71,13 @@ class _Names:
     def audience(self, audience: str) -> str:
         known = self._rules.audiences.get(audience)  # type: ignore[call-overload]  # as above.
         return known.name if known else audience
+
+
+def _declared(event: e.IncidentDeclared, names: _Names) -> str:
+    if event.kind is not Kind.INCIDENT:
+        return f"Opened the {event.kind.value}: {event.title}, {event.evidence.because}"
+    component = names.component(event.component)
+    return f"Declared {event.severity}: {event.title} ({component}) because {_evidence(event.evidence)}"
 
 
 def _alerts(event: e.AlertsAttached | e.AlertsCleared, verb: str) -> str:
@@ -218,9 +226,7 @@ def _reason(reason: str) -> str:
 
 
 _LINES: Mapping[type, Callable[[Any, _Names], str]] = {
-    e.IncidentDeclared: lambda v, n: (
-        f"Declared {v.severity}: {v.title} ({n.component(v.component)}) because {_evidence(v.evidence)}"
-    ),
+    e.IncidentDeclared: _declared,
     e.AlertsAttached: lambda v, n: _alerts(v, "fired"),
     e.AlertsCleared: lambda v, n: _alerts(v, "stopped"),
     e.SeverityRaised: lambda v, n: f"Raised from {v.before} to {v.after}: {_evidence(v.evidence)}",

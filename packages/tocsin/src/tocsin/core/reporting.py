@@ -251,7 +251,8 @@ def _tick_off(draft: Draft, command: ReachMilestone, given: Situation) -> None:
     if m.milestone(command.milestone) in draft.incident.marks:
         return
     refuse_ended(draft.incident)
-    draft.add(MilestoneReached(at=given.now, by=command.by, milestone=command.milestone, text=command.text))
+    clause, step = given.rules.handoffs.clause, command.milestone
+    draft.add(MilestoneReached(at=given.now, by=command.by, milestone=step, text=command.text, clause=clause))
     if errands.is_checked(draft.incident, given):
-        draft.add(MilestoneReached(at=given.now, milestone=CHECKLIST))
+        draft.add(MilestoneReached(at=given.now, milestone=CHECKLIST, clause=clause))
         errands.answered(draft, command.by, given)

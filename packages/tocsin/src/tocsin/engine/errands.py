@@ -5,6 +5,7 @@ where the last one stopped. Whether an errand was opened already is asked of the
 """
 
 from collections.abc import Iterable
+from operator import is_
 
 from msgspec.structs import replace
 from whenever import Instant, TimeDelta, ZonedDateTime
@@ -43,7 +44,7 @@ class Errands:
         self._numbers = numbers
         self._packets = packets
         self._since: Instant | None = None
-        self._seen: tuple[object, ...] = ()
+        self._seen: tuple[object, object] = (None, None)
         self._next_at: Instant | None = None
         self._report: dict[AlertFingerprint, Observation] = {}
         self._asked: tuple[AlertFingerprint, ...] = ()
@@ -61,9 +62,9 @@ class Errands:
     async def step(self, now: Instant) -> Instant | None:
         """Open what is to be opened; answer when something is again."""
         playbooks = self._handler.playbooks
-        seen = (playbooks.current.version, playbooks.arranged)
+        seen = (playbooks.current, playbooks.arranged)  # Compared by identity: both are replaced, never changed.
         rules, since = playbooks.current, min(self._since or now, now)
-        if seen == self._seen and self._next_at is not None and since < now < self._next_at:
+        if all(map(is_, seen, self._seen)) and self._next_at is not None and since < now < self._next_at:
             return self._next_at
         ahead = tuple(changes(rules, since, now + rules.handoffs.opens_before, playbooks.arranged))
         await self._call_off(ahead, now)

@@ -33,7 +33,7 @@ class Pulse:
         self.pings_every = TimeDelta(minutes=1)
 
     def stepped(self, loop: str, at: Instant) -> None:
-        """Take note that a loop has finished a step."""
+        """Take note that a loop has finished a step, which it began at this instant."""
         self._stepped[loop] = at
 
     def stalled(self, now: Instant) -> tuple[str, ...]:
@@ -47,7 +47,8 @@ class Pulse:
             return self._next_at
         if self.stalled(now):
             return now + TimeDelta(seconds=1)
-        await self._store.commit(Change(beats=(Beat(ALIVE, now),)))
+        # What is kept is how far the errands have looked: the next process looks on from there, and misses none.
+        await self._store.commit(Change(beats=(Beat(ALIVE, self._stepped.get("errands", now)),)))
         self.beat_at = now
         self._next_at = now + PULSE_EVERY
         self._telemetry.heartbeat.set(now.timestamp())

@@ -182,7 +182,7 @@ class Engine:
             now = self.clock.now()
             try:
                 next_at = await step(now)
-                self.pulse.stepped(name, self.clock.now())
+                self.pulse.stepped(name, now)
                 if next_at is not None and next_at <= now:
                     await self._give_way(now)
             except StoreUnavailable as fault:
