@@ -95,7 +95,7 @@ def test_people_are_paged_as_they_wish_and_those_who_cannot_are_followed(lawful:
 
 
 def test_rough_weather_is_rough(lawful: Lawful) -> None:
-    outcomes = [lawful("rough-weather", seed) for seed in (1, 2, 7)]
+    outcomes = [lawful("rough-weather", seed) for seed in range(1, 5)]
 
     assert all(outcome.crashes > 10 for outcome in outcomes)
     assert any(of(story, e.PageAttemptFailed) for outcome in outcomes for story in outcome.incidents)
