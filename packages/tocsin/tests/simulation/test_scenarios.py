@@ -98,6 +98,7 @@ def test_rough_weather_is_rough(lawful: Lawful) -> None:
     outcomes = [lawful("rough-weather", seed) for seed in range(1, 5)]
 
     assert all(outcome.crashes > 10 for outcome in outcomes)
+    # Where a delivery fails hangs on every write before it, so one seed alone may be spared.
     assert any(of(story, e.PageAttemptFailed) for outcome in outcomes for story in outcome.incidents)
 
 
