@@ -56,7 +56,7 @@ class Mitigations:
         alerts = await self._store.alerts_of(incident_id)
         seen = {alert.labels.get(THRESHOLD_LABEL, alert.rule) for alert in alerts} | {incident.evidence.rule}
         helped = await self._store.helped(incident.components)
-        return suggestions(rules, incident.components, seen, (), helped)
+        return suggestions(rules, incident.components, seen, incident.suspected, helped)
 
     async def propose(self, incident_id: IncidentId, action: str, values: Values, by: Actor, now: Instant) -> RunId:
         """Ask for an action, with the state before; answer the run, be it one that stands already. Raises `Refused`."""
