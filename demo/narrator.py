@@ -13,6 +13,9 @@ _STYLES = {
     "person_paged": "yellow",
     "acknowledged": "bold green",
     "deadline_missed": "magenta",
+    "mitigation_proposed": "cyan",
+    "mitigation_approved": "bold green",
+    "mitigation_ended": "bold cyan",
     "mitigation_judged": "bold cyan",
     "incident_resolved": "bold green",
     "nobody_reachable": "bold red",
@@ -36,6 +39,11 @@ class Narrator:
     def say(self, text: str) -> None:
         """Say what the stage does."""
         self._console.print(Text("           ") + Text(text, style="italic"), soft_wrap=True)
+
+    def screen(self, text: str) -> None:
+        """Show what stands on somebody's terminal."""
+        for line in text.rstrip().splitlines():
+            self._console.print(Text("           │ ", style="dim") + Text(line), soft_wrap=True)
 
     def ring(self, person: str, how: str, subject: str) -> None:
         """Say that a page has reached somebody."""

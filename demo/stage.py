@@ -36,6 +36,7 @@ class Stage:
         self.alertmanager_url = f"http://127.0.0.1:{free_port()}"
         self.tocsin_url = f"http://127.0.0.1:{free_port()}"
         self.token = ""
+        self._tokens: dict[str, str] = {}
 
     def start(self) -> None:
         """Start everything, each when what it needs is there."""
@@ -54,6 +55,14 @@ class Stage:
     def tocsin(self, *argv: str) -> str:
         """Run a command of Tocsin."""
         env = {"TOCSIN_URL": self.tocsin_url, "TOCSIN_TOKEN": self.token}
+        return run(program("tocsin"), *argv, env=env)
+
+    def tocsin_as(self, person: str, *argv: str) -> str:
+        """Run a command of Tocsin with somebody's own token: an approval is personal."""
+        if person not in self._tokens:
+            said = self.tocsin("token", "create", "--name", person, "--role", "responder", "--person", person)
+            self._tokens[person] = re.search(r"tcn_[A-Za-z0-9_-]+", said).group(0)  # type: ignore[union-attr]
+        env = {"TOCSIN_URL": self.tocsin_url, "TOCSIN_TOKEN": self._tokens[person]}
         return run(program("tocsin"), *argv, env=env)
 
     def get(self, path: str, **query: str | int) -> Any:
@@ -103,6 +112,8 @@ class Stage:
             "TOCSIN_PLAYBOOK_SPEED": str(SPEED),
             "TOCSIN_PROMETHEUS_URL": self.prometheus_url,
             "TOCSIN_WEBHOOK_ALLOW": self.phones.url,
+            "TOCSIN_WORKLOADS": "supervisor",
+            "TOCSIN_SUPERVISOR_STATE": str(self.folder / "flow"),
             "TOCSIN_SMTP_HOST": "127.0.0.1",
             "TOCSIN_SMTP_PORT": str(self.phones.smtp_port),
             "TOCSIN_SMTP_SECURITY": "plain",
@@ -132,6 +143,9 @@ class Stage:
                 for method in entry["methods"]:
                     if method["kind"] in ("pager", "phone"):
                         method["address"] = f"{self.phones.url}/{person}"
+        with _edited(folder / "escalation.yaml") as escalation:
+            for method in escalation.get("emergency", {}).get("methods", ()):
+                method["address"] = f"{self.phones.url}/emergency"
         return folder
 
     def _start_watching(self) -> None:

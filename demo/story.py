@@ -1,4 +1,4 @@
-"""The story: module load failure → SEV1 → nobody answers → the secondary does → roll back → watch → resolved."""
+"""The story: module load failure → SEV1 → the secondary answers → diagnosed → rolled back as approved → resolved."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,6 +12,8 @@ from demo.stage import BAD, COMPONENT, GOOD, SPEED, Stage
 
 ANSWERS_AFTER_S = 2.0
 """How long the secondary needs to find the phone."""
+
+UNDO = f"{COMPONENT}.undo"
 
 Line = dict[str, Any]
 Wanted = Callable[[Line], bool]
@@ -39,6 +41,7 @@ class Story:
         self._detection()
         self._ladder(secondary)
         self._updates(secondary)
+        self._diagnosis()
         self._mitigation(secondary)
         self._watch(secondary)
         self._accounts()
@@ -121,13 +124,46 @@ class Story:
         self._until("an update falls due and is asked for (K1)", wanted, within_s=15)
         self._act("update", audience="incident-channel", text="Rolling back.", by=commander)
 
+    def _diagnosis(self) -> None:
+        self._tell.chapter("What differs from the last healthy hour")
+        found = self._until("diagnostics are gathered (M2)", is_event("diagnostics_gathered"), within_s=30)
+        summary = found["event"].get("summary", [])
+        for each in summary:
+            self._tell.say(each)
+        if not any(BAD in each for each in summary):
+            raise DemoFailed(f"no diagnostic speaks of release {BAD}: {summary}")
+
     def _mitigation(self, commander: str) -> None:
         self._tell.chapter("Mitigation before root cause")
-        self._stage.flow("undo", "booster")
-        self._act("mitigation", what=f"Rolled Agent Booster back to {GOOD}", by=commander)
+        best = self._stage.get(f"/api/v1/incidents/{self._incident}/actions")["actions"][0]
+        if best["action"] != UNDO:
+            raise DemoFailed(f"the first thing suggested is {best['action']} and not {UNDO}")
+        self._tell.say(f"Suggested first: {best['title']}, {best['risk']} risk, because: {'; '.join(best['fits'])}.")
+        lead = self._stage.get(f"/api/v1/incidents/{self._incident}")["roles"]["technical_lead"]
+        self._typed(lead, "mitigate", self._incident, UNDO)
+        self._refused(lead)
+        self._typed(commander, "approve", self._incident, "R1", "--yes")
+        self._look()
         self._tell.say(f"Health endpoint: {self._stage.health()}")
-        judged = self._until("the measurements say whether it helped (M5)", is_event("mitigation_judged"), within_s=15)
-        self._tell.say(f"Verdict after five playbook minutes: {judged['event']['verdict']}.")
+        judged = self._until("the measurements say whether it helped (M5)", is_event("mitigation_judged"), within_s=25)
+        if judged["event"]["verdict"] != "improved":
+            raise DemoFailed(f"the rollback did not help: {judged['text']}")
+
+    def _typed(self, person: str, *argv: str) -> None:
+        """Tell what somebody types, and what is answered."""
+        self._tell.say(f"{person}: tocsin {' '.join(argv)}")
+        self._tell.screen(self._stage.tocsin_as(person, *argv))
+
+    def _refused(self, person: str) -> None:
+        """See that nobody but the commander may approve, whoever asked for it."""
+        try:
+            self._stage.tocsin_as(person, "approve", self._incident, "R1", "--yes")
+        except DemoFailed as refused:
+            if "only the Incident Commander may approve" not in str(refused):
+                raise
+            self._tell.say(f"{person} may not approve it: only the Incident Commander may (M4).")
+            return
+        raise DemoFailed(f"{person} approved what only the commander may")
 
     def _watch(self, commander: str) -> None:
         self._tell.chapter("Proof")

@@ -152,6 +152,18 @@ def test_a_server_killed_while_a_command_runs_leaves_unknown_look_and_does_not_r
     assert "R2 succeeded" in scene.leader.says("approve", scene.incident, "R2", "--yes"), "the component is free again"
 
 
+@pytest.mark.clause("M4")
+def test_a_server_that_is_stopped_waits_for_what_it_is_doing(scene: Scene) -> None:
+    scene.other.says("mitigate", scene.incident, "nap", "seconds=3")
+    scene.leader.says("approve", scene.incident, "R1", "--yes", "--no-wait")
+    scene.served.until(lambda: scene.run()["state"] == "running")
+
+    assert scene.served.end(signal.SIGTERM) == 0
+    scene.served.again()
+
+    assert scene.run()["outcome"] == "succeeded"
+
+
 @pytest.mark.clause("V1", "V2")
 def test_watching_tells_the_timeline_until_it_is_resolved(scene: Scene) -> None:
     scene.leader.says("resolve", scene.incident, "--override", "false alarm")

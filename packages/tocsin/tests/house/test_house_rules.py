@@ -21,7 +21,7 @@ CLAUSES_KEPT = {
     *("C1", "C2", "C3", "C4", "C5", "C6"),
     *("D1", "D2", "D3", "D4"),
     *("E1", "E2", "E3", "E4", "E5"),
-    *("K1", "K6", "M5", "O1", "O2", "O3", "O4", "P1", "Q2", "R1", "R2", "R3", "R4"),
+    *("K1", "K6", "M3", "M4", "M5", "O1", "O2", "O3", "O4", "P1", "Q2", "R1", "R2", "R3", "R4"),
     *("V1", "V2", "V3", "V4"),
 }
 """The clauses of the playbook that this version claims to keep."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from whenever import Instant
 
-from tocsin.core.events import AnyEvent, Concluded, DeadlineMissed, StepTaken
+from tocsin.core.events import AnyEvent, Concluded, DeadlineMissed, MitigationEnded, StepTaken
 from tocsin.core.kinds import Kind
 from tocsin.store.port import Counts
 
@@ -29,6 +29,7 @@ class Telemetry:
         )
         self.deliveries = self._counter("tocsin_deliveries_total", "Attempts at delivery.", "channel", "outcome")
         self.diagnostics = self._counter("tocsin_diagnostics_total", "Diagnostics by how they ended.", "ending")
+        self.runs = self._counter("tocsin_runs_total", "Actions by what became of them.", "outcome")
         self.faults = self._counter("tocsin_faults_total", "Errors of our own that a step isolated.", "step")
         self.missed = self._counter("tocsin_deadlines_missed_total", "Deadlines that somebody missed.", "clause")
         self.errands = self._counter(
@@ -64,6 +65,8 @@ class Telemetry:
             return
         for event in events:
             self.events.labels(type(event).__name__).inc()
+            if isinstance(event, MitigationEnded):
+                self.runs.labels(event.outcome).inc()
             if isinstance(event, DeadlineMissed):
                 self.missed.labels(event.clause).inc()
             if isinstance(event, DeadlineMissed | StepTaken):
