@@ -50,7 +50,7 @@ def no_target(rendered: Rendered) -> Refused:
     return Refused(
         Reason.NO_TARGET,
         f"no target is set up for {rendered.target.value}, which {rendered.action} is done to",
-        "set one up, see docs/actions.md; or do it by hand and say so with `tocsin mitigation`",
+        "set one up, see docs/operating.md; or do it by hand and say so with `tocsin mitigation`",
     )
 
 

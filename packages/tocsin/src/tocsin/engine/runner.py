@@ -152,7 +152,7 @@ class Runner:
         target = self._targets.get(run.rendered.target)
         if target is None:
             problem = f"no target is set up for {run.rendered.target.value}"
-            return replace(found, problem=problem, remedy="set one up; see docs/actions.md")
+            return replace(found, problem=problem, remedy="set one up; see docs/operating.md")
         try:
             captured = await target.capture(_unpinned(run, rules), incident.at(m.DETECTED))
         except Unreachable as error:

@@ -20,8 +20,8 @@ from tocsin.playbook.words import Act, Allowance, Whom
 Carrier = str | tuple[Key, ...]
 """A channel, or several that stand in for one another: the first that takes a message has it.
 
-The one name is bare text: where a text with a pattern shares a union with an array, `msgspec` makes every fifth program or
-so die of a segmentation fault at its very end (measured: 0 of 30 without). The lint knows the channels there are anyway.
+The one name is bare text: where a text with a pattern shares a union with an array, `msgspec` lets about one program in
+five end with a segmentation fault (measured; none of 30 without). The lint knows the channels there are anyway.
 """
 
 
