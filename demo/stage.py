@@ -143,9 +143,6 @@ class Stage:
                 for method in entry["methods"]:
                     if method["kind"] in ("pager", "phone"):
                         method["address"] = f"{self.phones.url}/{person}"
-        with _edited(folder / "escalation.yaml") as escalation:
-            for method in escalation.get("emergency", {}).get("methods", ()):
-                method["address"] = f"{self.phones.url}/emergency"
         return folder
 
     def _start_watching(self) -> None:
