@@ -133,9 +133,6 @@ class Stage:
             book["next_review_on"] = date.today() + timedelta(days=30)  # noqa: DTZ011 - a day in a playbook is a local one.
         with _edited(folder / "components" / f"{COMPONENT}.yaml") as component:
             component["health_url"] = f"{self.booster_url}/health"
-        with _edited(folder / "escalation.yaml") as escalation:
-            for method in escalation["emergency"]["methods"]:
-                method["address"] = f"{self.phones.url}/operations-desk"
         with _edited(folder / "people.yaml") as staff:
             for person, entry in staff["people"].items():
                 # If the pager fails, the mailbox is next: two channels that are really here.
