@@ -74,11 +74,11 @@ def obligations(events: Sequence[AnyEvent], entries: Iterable[LedgerEntry]) -> t
     by_cause: dict[str, list[LedgerEntry]] = {}
     for entry in entries:
         by_cause.setdefault(_cause(entry.intent), []).append(entry)
-    ends = _answers(events)
+    ends, steps = _answers(events), _steps(events)
     found = []
     for number, event in enumerate(events, 1):
         if isinstance(event, e.PersonPaged):
-            found.append(_page(event, by_cause.pop(event.page, []), ends))
+            found.append(_page(event, by_cause.pop(event.page, []), ends, steps))
         elif isinstance(event, e.PersonTold):
             found.append(_told(event, by_cause.pop(str(number), [])))
     said = [_said(entry) for entries in by_cause.values() for entry in entries]
@@ -125,19 +125,30 @@ def _answers(events: Iterable[AnyEvent]) -> Mapping[PageId, _Answered]:
     return ends
 
 
-def _page(event: e.PersonPaged, entries: Sequence[LedgerEntry], ends: Mapping[PageId, _Answered]) -> Obligation:
+def _steps(events: Iterable[AnyEvent]) -> Mapping[PageId, Instant | None]:
+    """Answer when each page comes to its next step, while it has no answer: a quiet one rings then."""
+    return {event.page: event.next_at for event in events if isinstance(event, e.PersonPaged | e.PageRepeated)}
+
+
+def _page(
+    event: e.PersonPaged,
+    entries: Sequence[LedgerEntry],
+    ends: Mapping[PageId, _Answered],
+    steps: Mapping[PageId, Instant | None],
+) -> Obligation:
     answered = ends.get(event.page)
+    kept_quiet = "; kept quiet, they are awake already" if event.quiet else ""
     return Obligation(
         at=event.at,
         kind=MessageKind.PAGE,
         to=event.person,
-        why=event.reason,
+        why=f"{event.reason}{kept_quiet}",
         clause=clause_of(event),
         tries=_tries(entries),
         end=answered.end if answered else "waiting",
         ended_at=answered.at if answered else None,
         via=answered.via if answered else "",
-        next_at=_next_at(entries),
+        next_at=_next_at(entries) or (None if answered else steps.get(event.page)),
     )
 
 

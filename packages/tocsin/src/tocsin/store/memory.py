@@ -344,7 +344,7 @@ class MemoryStore:
         """Name what nobody owes."""
         strays = (
             key
-            for key, alert in self._firing.items()
+            for key, alert in sorted(self._firing.items())
             if alert.incident is None and alert.disposition == Disposition.ATTACHED
         )
         idle = (key for key, headline in self._open.items() if headline.next_due_at is None)

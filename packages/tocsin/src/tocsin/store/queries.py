@@ -386,7 +386,9 @@ def counts(connection: sa.Connection, now: Instant) -> Counts:
     )
 
 
-_STRAYS: Final = sa.select(t.alerts.c.fingerprint).where(t.unaccounted_alert).order_by(t.alerts.c.seq).limit(_limit)
+_STRAYS: Final = (
+    sa.select(t.alerts.c.fingerprint).where(t.unaccounted_alert).order_by(t.alerts.c.fingerprint).limit(_limit)
+)
 _IDLE: Final = (
     sa.select(t.incidents.c.id)
     .where(_open, t.incidents.c.next_due_at.is_(None))
