@@ -6,8 +6,10 @@ and has not answered yet. No page may be lost, and what comes twice must carry t
 
 import asyncio
 import contextlib
+import json
 import re
 import signal
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -89,8 +91,7 @@ def by_webhook(folder: Path, url: str) -> Path:
 
 
 def pages(server: Served, incident: str) -> list[dict[str, Any]]:
-    lines = server.request("GET", f"/api/v1/incidents/{incident}/timeline", params={"limit": 1000}).json()["events"]
-    return [line["event"] for line in lines if line["event"]["type"] == "person_paged"]
+    return [event for event in _timeline(server, incident) if event["type"] == "person_paged"]
 
 
 @pytest.mark.clause("E2", "E3", "E4")
@@ -127,6 +128,42 @@ def test_a_server_killed_at_every_step_of_the_ladder_loses_no_page(
     print(f"{len(kept)} pages by webhook, {twice} of {sum(provider.attempts.values())} requests were duplicates")
     assert 1 <= twice <= 3 * len(ladder), "at most what was under way at each death"
     assert ledger["unaccounted"] == 0
+
+
+@pytest.mark.clause("E2", "C2", "K1")
+def test_what_came_due_while_the_server_was_dead_is_done_once_and_late(serve: Start, tmp_path: Path) -> None:
+    server = serve(
+        TOCSIN_PLAYBOOK=str(quiet_playbook(tmp_path)),
+        TOCSIN_PLAYBOOK_SPEED="600",  # Twenty minutes are two seconds: dying and starting takes as long.
+        TOCSIN_DATABASE=str(tmp_path / "tocsin.db"),
+    )
+    incident = _declare(server)
+    server.end(signal.SIGKILL)
+    died_with = _last_at(tmp_path / "tocsin.db")
+    server.again()
+
+    owed = {"sev1.ladder.2", "sev1.acknowledge", "sev1.update.incident-channel"}
+    server.until(lambda: owed <= {event.get("rule") for event in _timeline(server, incident)})
+
+    done = [event for event in _timeline(server, incident) if event["type"] in ("step_taken", "deadline_missed")]
+    once = Counter((event["rule"], event["due_at"]) for event in done)
+    assert once.most_common(1)[0][1] == 1, "each once"
+    after = [event for event in done if event["at"] > died_with]
+    late = [event for event in after if event["at"] == after[0]["at"] and event["due_at"] < event["at"]]
+    assert late, "what came due in between is done in the first moment after the return, and says that it is late"
+    assert len({event["rule"] for event in late}) == len(late)
+
+
+def _last_at(database: Path) -> str:
+    """Read when the last event was written before the server died."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        rows = connection.execute("SELECT body FROM events").fetchall()
+    return max(str(json.loads(body)["at"]) for (body,) in rows)
+
+
+def _timeline(server: Served, incident: str) -> list[dict[str, Any]]:
+    lines = server.request("GET", f"/api/v1/incidents/{incident}/timeline", params={"limit": 1000}).json()["events"]
+    return [line["event"] for line in lines]
 
 
 def _declare(server: Served) -> str:
