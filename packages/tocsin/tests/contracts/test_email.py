@@ -254,3 +254,14 @@ def test_the_standard_library_reads_two_parts_in_utf_8() -> None:
 
     assert mail.is_multipart()
     assert [part.get_content_charset() for part in mail.walk() if not part.is_multipart()] == ["utf-8", "utf-8"]
+
+
+@pytest.mark.clause("E4")
+async def test_a_page_by_mail_can_be_answered_both_ways_in_text_and_in_html(rig: EmailRig) -> None:
+    cannot = f"{ACKNOWLEDGE}&cannot"
+    await rig.channel().deliver(replace(PAGE, decline_url=cannot), rig.address, KEY)
+
+    (mail,) = rig.server.read()
+    assert [f"Acknowledge: {ACKNOWLEDGE}", f"I cannot: {cannot}"] == text_of(mail).splitlines()[-2:]
+    assert {ACKNOWLEDGE, cannot} <= set(reading(mail).links)
+    assert reading(mail).shown.index("Acknowledge") < reading(mail).shown.index("I cannot: ask whoever is next")

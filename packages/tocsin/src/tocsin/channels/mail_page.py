@@ -3,7 +3,7 @@
 from html import escape
 from typing import Final
 
-from tocsin.channels.render import body, facts, headline, links
+from tocsin.channels.render import answers, body, facts, headline, links
 from tocsin.core.messages import Message, MessageKind
 from tocsin.core.outbound import is_web_url
 
@@ -29,10 +29,11 @@ def page(message: Message) -> str:
     parts = [
         f'<h1 style="margin:0 0 16px;font-size:20px;line-height:1.3;color:{accent}">{title}</h1>',
         _button(message.acknowledge_url, accent),
+        _second(message.decline_url),
         _text(body(message)),
         _facts(facts(message)),
         "".join(_link(link.label, link.url) for link in links(message)),
-        _address(message.acknowledge_url),
+        *(_address(label, url) for label, url in answers(message)),
     ]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -75,9 +76,17 @@ def _link(label: str, url: str) -> str:
     return f'<p style="margin:0 0 12px"><a href="{escape(url)}" style="color:#1f4e79">{escape(label or url)}</a></p>'
 
 
-def _address(url: str) -> str:
-    """Write the acknowledge link out, for readers that show no button."""
+def _second(url: str) -> str:
+    """Write the other answer smaller: it must be found, and not be hit instead of the first."""
     if not is_web_url(url):
         return ""
-    shown = escape(url)
-    return f'<p style="margin:16px 0 0;font-size:13px;color:#5a5a5a;overflow-wrap:anywhere">Acknowledge: {shown}</p>'
+    return (
+        f'<p style="margin:0 0 20px;text-align:center"><a href="{escape(url)}" style="display:inline-block;'
+        'padding:12px;color:#1f4e79;font-size:16px">I cannot: ask whoever is next</a></p>'
+    )
+
+
+def _address(label: str, url: str) -> str:
+    """Write a link out, for readers that show no button."""
+    shown = f"{label}: {escape(url)}"
+    return f'<p style="margin:16px 0 0;font-size:13px;color:#5a5a5a;overflow-wrap:anywhere">{shown}</p>'

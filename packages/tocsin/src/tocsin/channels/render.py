@@ -72,6 +72,12 @@ def links(message: Message) -> list[Link]:
     return [Link(one_line(link.label), link.url) for link in message.links if is_web_url(link.url)]
 
 
+def answers(message: Message) -> list[tuple[str, str]]:
+    """Answer the links by which the one person of a page answers it."""
+    both = (("Acknowledge", message.acknowledge_url), ("I cannot", message.decline_url))
+    return [(label, url) for label, url in both if is_web_url(url)]
+
+
 def plain(message: Message) -> str:
     """Write a message as plain text: the headline, the text, facts, links, and how to acknowledge."""
     labelled = facts(message)
@@ -81,6 +87,6 @@ def plain(message: Message) -> str:
         body(message),
         "\n".join(f"{label:<{width}}  {value}" for label, value in labelled),
         "\n".join(f"{link.label}: {link.url}" for link in links(message)),
-        f"Acknowledge: {message.acknowledge_url}" if is_web_url(message.acknowledge_url) else "",
+        "\n".join(f"{label}: {url}" for label, url in answers(message)),
     ]
     return "\n\n".join(part for part in parts if part)

@@ -17,6 +17,7 @@ _HOW: Final = {
     "slack": "TOCSIN_SLACK_TOKEN",
     "voice": "TOCSIN_TWILIO_ACCOUNT_SID, _AUTH_TOKEN and _FROM",
     "sms": "TOCSIN_TWILIO_ACCOUNT_SID, _AUTH_TOKEN and _FROM",
+    "apprise": "TOCSIN_APPRISE_URLS",
     "pagerduty": "TOCSIN_PAGERDUTY_ROUTING_KEY",
 }
 

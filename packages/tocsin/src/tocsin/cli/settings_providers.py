@@ -10,6 +10,7 @@ PROVIDER_SECRETS: Final = (
     "pagerduty_webhook_secret",
     "slack_signing_secret",
     "twilio_auth_token",
+    "apprise_urls",
 )
 """Settings that may be read from a file of their own."""
 
@@ -36,3 +37,5 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     twilio_from: str = ""
     """The number that calls and writes: +15550100123."""
     twilio_url: str = "https://api.twilio.com"
+    apprise_urls: dict[str, str] = {}
+    """Name to Apprise URL; the name ``*`` serves all other addresses, which stand for ``{address}`` in it."""

@@ -74,6 +74,8 @@ def wire_channels(settings: Settings, clock: Clock, http: "httpx.AsyncClient | N
     if settings.twilio_account_sid and http is not None:
         made["voice"] = lambda: _voice(settings, http)
         made["sms"] = lambda: _sms(settings, http)
+    if settings.apprise_urls:
+        made["apprise"] = lambda: _apprise(settings)
     return ChannelTable({ChannelName(name): make() for name, make in made.items()}, clock.now)
 
 
@@ -145,3 +147,13 @@ def _twilio(settings: Settings) -> "Account":
         # Without an address of its own this server is reached on this machine only, and not by Twilio.
         callbacks=settings.url if settings.base_url else "",
     )
+
+
+def _apprise(settings: Settings) -> Channel:
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    from tocsin.channels.apprise import AppriseChannel  # noqa: PLC0415 - and Apprise itself with the first message.
+
+    if find_spec("apprise") is None:
+        raise SettingsError("TOCSIN_APPRISE_URLS: Apprise is not installed. Install it: pip install 'tocsin[apprise]'")
+    return AppriseChannel(settings.apprise_urls)

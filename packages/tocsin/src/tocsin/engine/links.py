@@ -14,8 +14,8 @@ from whenever import Instant, TimeDelta
 from tocsin.core.ids import IncidentId, PersonId, RunId
 from tocsin.core.messages import Asked, Intent
 
-DECLINES = "/cannot"
-"""What a link ends in by which the same person says "I cannot"."""
+DECLINES = "#reason"
+"""What a link ends in that leads to the place on its page where the same person says "I cannot"."""
 
 _LIVES_FOR = TimeDelta(hours=24)
 _ACKNOWLEDGES = b"tocsin-acknowledge:"
