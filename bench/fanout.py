@@ -76,9 +76,7 @@ def _rows(channel: Channel, declared: float, took: float) -> list[Row]:
     assert len(mine) == RECIPIENTS
     return [
         Row(f"one SEV1 that pages {RECIPIENTS:,}: the declaration is durable", declared, "s"),
-        Row(
-            f"one SEV1 to {RECIPIENTS:,} recipients, all at the channel", took, "s", "", took / GOALERT_S, "GoAlert"
-        ),
+        Row(f"one SEV1 to {RECIPIENTS:,} recipients, all at the channel", took, "s", "", took / GOALERT_S, "GoAlert"),
         Row("pages handed over", RECIPIENTS / took, "/s"),
         Row("duplicates among them", channel.taken - len(channel.arrived), ""),
     ]
