@@ -8,12 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import booster, deadlines, ingest, paging, simulation, startup, store
+from bench import booster, deadlines, fanout, ingest, paging, simulation, startup, store
 from bench.table import Row, printed
 
 PARTS: dict[str, tuple[str, Callable[[Path], list[Row]]]] = {
     "ingest": ("Alerts taken in", ingest.run),
     "paging": ("From alert to page", paging.run),
+    "fanout": ("One incident to a whole company", fanout.run),
     "deadlines": ("Deadlines kept", deadlines.run),
     "store": ("The store alone", store.run),
     "booster": ("Agent Booster", booster.run),

@@ -67,3 +67,8 @@ def playbook(folder: Path, pages_to: str) -> None:
             if method["kind"] in ("pager", "phone"):
                 method["address"] = pages_to
     path.write_text(yaml.safe_dump(staff, sort_keys=False), encoding="utf8")
+    path = folder / "playbook" / "escalation.yaml"
+    ladder = yaml.safe_load(path.read_text(encoding="utf8"))
+    for method in ladder["emergency"]["methods"]:
+        method["address"] = pages_to
+    path.write_text(yaml.safe_dump(ladder, sort_keys=False), encoding="utf8")

@@ -131,7 +131,8 @@ def _made(settings: "WatchdogSettings", channels: "Settings", memory: "Memory") 
     from tocsin.watchdog.run import Watchdog  # noqa: PLC0415
 
     clock = SystemClock()
-    http = httpx.AsyncClient(trust_env=False)  # No proxy of the environment, as in the server.
+    # No proxy of the environment, and its authorities all the same, as in the server.
+    http = httpx.AsyncClient(trust_env=False, verify=httpx.create_ssl_context())
     try:
         table = wire_channels(channels, clock, http)
     except SettingsError as error:

@@ -288,7 +288,12 @@ def _http() -> "httpx.AsyncClient":
     import httpx  # noqa: PLC0415 - as the module says.
 
     # No proxy of the environment: whom we call is decided by the allow-list, not by a variable.
-    return httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=100, max_keepalive_connections=20))
+    # Whose certificates are trusted may well be a variable's: an authority of one's own is named by SSL_CERT_FILE.
+    return httpx.AsyncClient(
+        trust_env=False,
+        verify=httpx.create_ssl_context(),
+        limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+    )
 
 
 def _rooms(settings: Settings, http: "httpx.AsyncClient | None") -> Rooms | None:
