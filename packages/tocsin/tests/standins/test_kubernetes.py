@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from ..actions.clusters import kubeconfig
-from .kubernetes import Cluster, serving_cluster
+from .kubernetes import Cluster, Program, serving_cluster
 from .kubernetes.patches import BadPatch, json_patch, merge, strategic
 
 NS = "agentic-flow"
@@ -29,9 +29,9 @@ class Person:
     async def kubectl(self, *words: str, fails: bool = False) -> str:
         process = await asyncio.create_subprocess_exec(
             "kubectl",
-            *words,
             "-n",
             NS,
+            *words,
             env=self._environ,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -40,6 +40,10 @@ class Person:
         said = (await process.communicate())[0].decode()
         assert bool(process.returncode) == fails, said
         return said
+
+    async def version(self) -> int:
+        said = json.loads(await self.kubectl("version", "--client", "-o", "json"))
+        return int(said["clientVersion"]["minor"].rstrip("+"))
 
     def images(self) -> list[str]:
         return [one["spec"]["containers"][0]["image"] for one in self.cluster.listed("pods", NS)]
@@ -111,9 +115,17 @@ async def test_kubectl_scales_and_sets(person: Person) -> None:
 
 
 @pytest.mark.needs("kubectl")
+async def test_kubectl_runs_a_program_in_a_pod(person: Person) -> None:
+    if await person.version() < 31:
+        pytest.skip("a kubectl before 1.31 speaks SPDY")
+    person.cluster.programs[("db", "stats")] = Program(out="rows 5\n", err="slow\n", code=3)
+    said = await person.kubectl("exec", "deployment/booster", "--", "db", "stats", fails=True)
+    assert {"rows 5", "slow", "command terminated with exit code 3"} <= set(said.splitlines())
+
+
+@pytest.mark.needs("kubectl")
 async def test_kubectl_tries_without_doing(person: Person) -> None:
-    version = json.loads(await person.kubectl("version", "--client", "-o", "json"))["clientVersion"]
-    if int(version["minor"].rstrip("+")) < 27:
+    if await person.version() < 27:
         pytest.skip("a kubectl before 1.27 first asks for the API's description as protobuf")
     await person.kubectl("set", "env", "deployment/booster", "A=B", "--dry-run=server")
     assert person.cluster.get("deployments", NS, "booster")["spec"]["template"]["spec"]["containers"][0]["env"] == []
