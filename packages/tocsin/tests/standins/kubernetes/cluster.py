@@ -12,6 +12,7 @@ from typing import Any
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH = "pod-template-hash"
+CONTROLLER_HASH = "controller-revision-hash"
 GONE_AFTER = 20
 """Steps without progress after which a rollout is given up; the real one counts seconds."""
 
@@ -252,11 +253,15 @@ class Cluster:
         pods = [pod for pod in self.listed("pods", meta["namespace"]) if _owned(pod, one)]
         for pod in pods:
             self._start(pod)
-        stale = [pod for pod in pods if pod["spec"] != spec["template"]["spec"]]
+        digest = _letters(zlib.crc32(json.dumps(spec["template"], sort_keys=True).encode()))
+        stale = [pod for pod in pods if pod["metadata"]["labels"][CONTROLLER_HASH] != digest]
         if len(pods) < spec["replicas"] and all(map(is_ready, pods)):
             taken = {pod["metadata"]["name"] for pod in pods}
             name = next(f"{meta['name']}-{n}" for n in range(99) if f"{meta['name']}-{n}" not in taken)
-            self.put("pods", _pod(name, one, spec["template"], spec["template"]["metadata"]["labels"]))
+            self.put(
+                "pods",
+                _pod(name, one, spec["template"], {**spec["template"]["metadata"]["labels"], CONTROLLER_HASH: digest}),
+            )
         elif len(pods) > spec["replicas"]:
             self.remove("pods", max(pods, key=lambda pod: pod["metadata"]["name"]))
         elif stale and all(map(is_ready, pods)):
