@@ -107,6 +107,8 @@ class Stage:
             "TOCSIN_SMTP_PORT": str(self.phones.smtp_port),
             "TOCSIN_SMTP_SECURITY": "plain",
             "TOCSIN_SMTP_FROM": "tocsin@agenticflow.example",
+            "TOCSIN_WORKLOADS": "supervisor",
+            "TOCSIN_SUPERVISOR_STATE": str(self.folder / "flow"),
         }
         log = self.processes.start("tocsin", program("tocsin"), "serve", env=env)
         self.processes.wait_ready("tocsin", f"{self.tocsin_url}/health")
@@ -129,10 +131,15 @@ class Stage:
             for person, entry in staff["people"].items():
                 # If the pager fails, the mailbox is next: two channels that are really here.
                 entry["methods"].sort(key=lambda method: _ORDER.index(method["kind"]))
-                for method in entry["methods"]:
-                    if method["kind"] in ("pager", "phone"):
-                        method["address"] = f"{self.phones.url}/{person}"
+                self._call_here(person, entry)
+        with _edited(folder / "escalation.yaml") as escalation:
+            self._call_here("operations-desk", escalation["emergency"])
         return folder
+
+    def _call_here(self, person: str, entry: Any) -> None:
+        for method in entry["methods"]:
+            if method["kind"] in ("pager", "phone"):
+                method["address"] = f"{self.phones.url}/{person}"
 
     def _start_watching(self) -> None:
         rules = self.folder / "rules.yaml"

@@ -37,6 +37,7 @@ class Story:
         secondary = self._set_the_scene()
         self._break_it()
         self._detection()
+        self._diagnosis()
         self._ladder(secondary)
         self._updates(secondary)
         self._mitigation(secondary)
@@ -62,8 +63,10 @@ class Story:
 
     def _steady(self) -> None:
         """Wait until the service has been measured and is well, so that what follows is the story's doing."""
-        query = 'sum(rate(agent_booster_operations_total{result="ok"}[5s])) > 20'
-        for _ in ticks(30, every_s=0.5):
+        busy = 'sum(rate(agent_booster_operations_total{result="ok"}[5s])) > 20'
+        # A few playbook minutes of it, or there is no healthy hour to compare with.
+        query = f"count_over_time(({busy})[30s:1s]) >= 10"
+        for _ in ticks(45, every_s=0.5):
             if self._prometheus(query):
                 return
         raise DemoFailed("Prometheus does not see Agent Booster at work")
@@ -98,6 +101,15 @@ class Story:
             "incident_declared",
             "severity_raised",
         )
+
+    def _diagnosis(self) -> None:
+        self._tell.chapter("A look around")
+        wanted = is_event("diagnostics_gathered")
+        gathered = self._until("it is known what differs from the last healthy hour (D3, M2)", wanted, within_s=30)
+        for line in gathered["event"]["summary"]:
+            self._tell.say(line)
+        if not any(f"{GOOD} → {BAD}" in line for line in gathered["event"]["summary"]):
+            raise DemoFailed("the diagnostics did not notice that the release has changed")
 
     def _ladder(self, secondary: str) -> None:
         self._tell.chapter("The ladder")

@@ -236,4 +236,5 @@ def test_diagnose_says_what_it_found_and_what_it_could_not_ask(line: Line, incid
     assert "diagnose INC-" in line.says("show", incident)
     assert line.json("diagnose", incident, "--last")["gathering"] != run["gathering"]
     assert "choose from" in line.fails("diagnose", incident, "--only", "agentdb.logs")
+    assert "Gathering" not in line.says("show", incident), "the entry of what was gathered says it"
     assert "Gathering reasoningbank.logs, reasoningbank.up: asked for" in line.says("show", incident, "--all")

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -151,3 +152,22 @@ def test_a_drill_and_what_is_not_set_up_are_shown_loudly(serve: Start, tmp_path:
     assert "!! DRILL: everything goes 60 times as fast" in server.output
     assert "!! missing  slack: the playbook uses it; set TOCSIN_SLACK_TOKEN" in server.output
     assert 'TOCSIN_PROMETEUS_URL is not a setting; did you mean "TOCSIN_PROMETHEUS_URL"?' in server.output
+
+
+@pytest.mark.clause("D3")
+def test_diagnostics_that_a_kill_has_cut_short_are_gathered_after_the_next_start(serve: Start, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # A Prometheus that takes every question and answers none.
+        where = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        server = serve(TOCSIN_PLAYBOOK=str(quiet_playbook(tmp_path)), TOCSIN_PROMETHEUS_URL=where)
+        body = {"title": "Nothing works", "component": "agent-booster", "severity": "SEV1"}
+        path = f"/api/v1/incidents/{server.request('POST', '/api/v1/incidents', json=body).json()['id']}/diagnostics"
+        (begun,) = server.request("GET", path).json()["runs"]
+        assert begun["ended_at"] is None
+        server.end(signal.SIGKILL)
+
+    server.again()
+
+    server.until(lambda: server.request("GET", path).json()["runs"][0]["ended_at"] is not None)
+    (ended,) = server.request("GET", path).json()["runs"]
+    assert ended["gathering"] == begun["gathering"]
+    assert any("ConnectError" in line for line in ended["summary"])

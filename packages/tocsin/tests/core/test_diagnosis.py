@@ -172,6 +172,8 @@ def test_without_words_the_alert_itself_names_what_it_could_be() -> None:
         (Reading.LOGS, "fine\nfine", "2 lines, no new error lines", ()),
         (Reading.HEALTH, '{"status":"ok","version":"2"}', "ok, release 2", ()),
         (Reading.HEALTH, "<html>busy</html>", "<html>busy</html>", ()),
+        (Reading.HEALTH, 'answered 503\n{"status":"sick","error":"no"}', "sick, no", ("health: sick: no",)),
+        (Reading.HEALTH, "answered 502\n<html>", "answered 502", ("health: answered 502",)),
         (Reading.HEALTH, '{"status":"degraded"}', "degraded", ("health: degraded",)),
         (
             Reading.CHANGES,
@@ -195,6 +197,12 @@ def test_without_words_the_alert_itself_names_what_it_could_be() -> None:
             "booster-6d-y    0/1     CrashLoopBackOff   5 (12s ago)   4m",
             "1 of 2 ready, 5 restarts",
             ("booster-6d-y: 5 restarts, CrashLoopBackOff",),
+        ),
+        (
+            Reading.WORKLOADS,
+            "NAME      READY   UP-TO-DATE   AVAILABLE   AGE\nbooster   1/2     2            1           3d",
+            "0 of 1 ready, 0 restarts",
+            ("booster: 1/2 ready",),
         ),
         (Reading.WORKLOADS, "no resources found", "no resources found", ()),
         (

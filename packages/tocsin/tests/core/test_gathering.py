@@ -53,6 +53,14 @@ def test_a_playbook_with_nothing_to_look_at_begins_nothing() -> None:
     tale.refused(Diagnose(by=MARA), Reason.UNKNOWN_DIAGNOSTIC)
 
 
+@pytest.mark.clause("Q2")
+def test_what_is_of_no_component_is_not_looked_for_among_them() -> None:
+    tale = Tale().declare(SEV1, ComponentId("unassigned"))
+
+    assert tale.of(e.DiagnosticsBegun) == []
+    assert tale.do(Diagnose(by=MARA)), "unless a person asks for it"
+
+
 @pytest.mark.clause("D3", "C5")
 def test_a_raise_a_spread_and_a_return_begin_anew_and_a_lowering_does_not() -> None:
     tale = Tale().declare(SEV3)

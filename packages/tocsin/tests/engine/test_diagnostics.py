@@ -338,3 +338,54 @@ async def test_asked_for_one_only_that_one_is_run(whole: Whole) -> None:
 
     assert ended(event) == {"agent-booster.state": "answered"}
     assert [action.verb for action in cluster.ran] == [Verb.GET]
+
+
+async def test_the_store_is_asked_what_is_owed_only_when_something_may_be(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    answers = whole.store.gatherings
+
+    async def counted(limit: int, besides: object = ()) -> object:
+        nonlocal asked
+        asked += 1
+        if asked == 2:  # While the store answers, something else is written.
+            found = await answers(limit, besides)  # type: ignore[arg-type]
+            await whole.alerts(alert("agentdb.corruption", since=NOW))
+            return found
+        return await answers(limit, besides)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(whole.store, "gatherings", counted)
+    looking = diagnoser(whole, kubernetes=Scripted())
+    await looking.step(NOW)
+    following = await looking.step(NOW)
+    assert asked == 1
+    assert following is not None
+    assert following > NOW
+
+    await whole.alerts(alert(DOWN, since=NOW))
+    await looking.step(NOW)
+    await looking.settle()
+    assert len(await whole.of(e.DiagnosticsGathered, "INC-1")) == 1
+    await looking.step(NOW)
+    await looking.settle()
+    assert len(await whole.of(e.DiagnosticsGathered, "INC-2")) == 1
+
+
+async def test_a_fault_of_our_own_is_not_tried_for_ever_and_is_said(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await whole.alerts(alert(DOWN, since=NOW))
+    monkeypatch.setattr("tocsin.engine.diagnostics.diagnose", lambda *_: 1 / 0)
+    looking = diagnoser(whole, kubernetes=Scripted())
+    for _ in range(4):
+        await looking.step(whole.clock.at)
+        await looking.settle()
+        assert await whole.of(e.DiagnosticsGathered) == [] or looking._faults == {}
+        whole.later(seconds=6)
+
+    event = await gathered(whole)
+    assert event.results == ()
+    assert "a fault of Tocsin's own" in event.summary[0]
+    assert whole.telemetry.registry.get_sample_value("tocsin_faults_total", {"step": "diagnostics"}) == 3
+    assert await whole.store.gatherings(9) == ()

@@ -95,10 +95,11 @@ def test_people_are_paged_as_they_wish_and_those_who_cannot_are_followed(lawful:
 
 
 def test_rough_weather_is_rough(lawful: Lawful) -> None:
-    outcome = lawful("rough-weather", 4)
+    outcomes = [lawful("rough-weather", seed) for seed in range(1, 5)]
 
-    assert outcome.crashes > 10
-    assert any(of(story, e.PageAttemptFailed) for story in outcome.incidents)
+    assert all(outcome.crashes > 10 for outcome in outcomes)
+    # Where a delivery fails hangs on every write before it, so one seed alone may be spared.
+    assert any(of(story, e.PageAttemptFailed) for outcome in outcomes for story in outcome.incidents)
 
 
 def test_the_same_seed_tells_the_same_story_and_another_one_another(lawful: Lawful) -> None:

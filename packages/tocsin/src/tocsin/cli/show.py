@@ -15,7 +15,7 @@ from tocsin.engine.clock import SystemClock
 LINES: Final = 15
 """Entries of the timeline that are shown unless more are asked for: with the rest, a screenful."""
 
-_TOLD_BY_OTHERS = {"step_taken", "page_delivered"}
+_TOLD_BY_OTHERS = {"step_taken", "page_delivered", "diagnostics_begun"}
 """Kinds of entries that only say again what the entry beside them says; ``--all`` shows them too."""
 
 DUE_SHOWN: Final = 6

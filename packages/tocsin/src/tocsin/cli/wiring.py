@@ -245,6 +245,8 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
     rota = Rota(store, playbooks, chance, channels)
     rooms = _rooms(settings, http)
     dispatcher = Dispatcher(store, handler, channels, links.sign, clock, chance, telemetry, rooms)
+    # With turns of its own: what is compared for a summary must tear no gap into a watch.
+    compared = _measured(settings, http, playbooks)
     engine = Engine(
         rota=rota,
         store=store,
@@ -259,8 +261,8 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
         dispatcher=dispatcher,
         watcher=Watcher(store, handler, measured, telemetry) if measured else None,
         errands=Errands(store, handler, numbers, Packets(store, handler)),
-        diagnoser=Diagnoser(store, handler, reached, measured, clock, telemetry),
         contacts=Contacts(store, playbooks, channels, dispatcher.health, links, chance),
+        diagnoser=Diagnoser(store, handler, reached, compared, clock, telemetry),
         telemetry=telemetry,
         targets=reached,
     )

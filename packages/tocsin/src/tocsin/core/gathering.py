@@ -60,6 +60,8 @@ def begin(
     incident = draft.incident
     if incident.kind is not Kind.INCIDENT:
         return  # An errand is no trouble of the watched system.
+    if because != "requested" and not any(part in given.rules.components for part in incident.components):
+        return  # What is of no component, such as an overdue review, is not to be found by looking at them.
     if not looks(incident, given.rules) or any(which in ((), only) for which in incident.diagnosed.gatherings.values()):
         return
     gathering = GatheringId(f"{incident.id}.{incident.size + 1}")

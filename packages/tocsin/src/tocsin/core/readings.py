@@ -14,6 +14,9 @@ from tocsin.core.diagnostics import Reading
 from tocsin.core.limits import SUMMARY_LINE_MAX
 from tocsin.core.loglines import Errors, lines, new_errors
 
+REFUSED: Final = "answered "
+"""How the answer of a web address begins that was not a success: with its status."""
+
 KINDS_SHOWN: Final = 3
 """Kinds of new errors named in a line; the others are counted."""
 
@@ -62,7 +65,9 @@ def _kinds(errors: Errors) -> str:
 def _health(output: str, since: Instant | None) -> Said:
     document = _object(output)
     if document is None:
-        return _text(output, since)
+        said = _text(output, since)
+        refused = output.startswith(REFUSED)
+        return Said(said.line, (f"health: {said.line}",) if refused else ())
     status = _word(document, "status")
     release = _word(document, "release", "version")
     wrong = _word(document, "error", "message", "detail", "reason")
@@ -102,15 +107,16 @@ def _pods(output: str) -> Iterator[tuple[str, int, str]]:
     """Read a table as ``kubectl get pods`` prints it: name, restarts, and why it is not ready."""
     lines = output.splitlines()
     heads = re.split(r"\s{2,}", lines[0].strip().lower()) if lines else []
-    if not {"name", "restarts"} <= set(heads):
+    if not {"name", "ready"} <= set(heads):
         return
     for line in lines[1:]:
         cells = dict(zip(heads, re.split(r"\s{2,}", line.strip()), strict=False))
-        ready, _, wanted = cells.get("ready", "").partition("/")
+        shown = cells.get("ready", "")
+        ready, _, wanted = shown.partition("/")
         times = re.match(r"\d+", cells.get("restarts", ""))
         state = cells.get("status", "")
         well = ready == wanted and state in ("Running", "Completed", "Succeeded", "")
-        yield cells.get("name", "?"), int(times[0]) if times else 0, "" if well else state or "not ready"
+        yield cells.get("name", "?"), int(times[0]) if times else 0, "" if well else state or f"{shown} ready"
 
 
 def _targets(output: str, since: Instant | None) -> Said:

@@ -7,6 +7,7 @@ is a loop of its own: paging never waits for it. What it was doing when the serv
 
 import asyncio
 import shlex
+from collections import Counter
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
@@ -37,8 +38,14 @@ from tocsin.store.port import Attachment, Store, StoreUnavailable
 
 BY_DIAGNOSER = Actor(via="diagnostics")
 
+_LOOKS_AT_LEAST_EVERY = TimeDelta(seconds=30)
+"""How soon a run is found that somebody else has left undone."""
+
 _AGAIN_AFTER = TimeDelta(seconds=5)
 """How long a run rests that could not be finished because of a fault of ours."""
+
+_FAULTS_MAX = 3
+"""After so many the run is ended and says so: the watched system is not looked at again and again for our fault."""
 
 
 class Diagnoser:
@@ -63,19 +70,34 @@ class Diagnoser:
         self._slots = asyncio.Semaphore(DIAGNOSTICS_AT_ONCE)
         self._under_way: dict[GatheringId, asyncio.Task[None]] = {}
         self._again_at: dict[GatheringId, Instant] = {}
+        self._faults: Counter[GatheringId] = Counter()
+        self._asks_at: Instant | None = None
+        """When to ask what is owed; None: at the next step."""
+        handler.gathering = self.hurry
         self.rung: Callable[[], None] = lambda: None
         """Called when a run ends, so that the next is taken up."""
 
+    def hurry(self) -> None:
+        """Ask at the next step what is owed: something may be."""
+        self._asks_at = None
+
     async def step(self, now: Instant) -> Instant | None:
-        """Begin as many runs as there is room for; answer when one that failed is to be tried again."""
+        """Begin as many runs as there is room for; answer when to ask again what is owed."""
+        # Further away than that, the clock was set back.
+        if self._asks_at is not None and now < self._asks_at <= now + _LOOKS_AT_LEAST_EVERY:
+            return self._asks_at
         self._again_at = {key: at for key, at in self._again_at.items() if at > now}
         room = GATHERINGS_AT_ONCE - len(self._under_way)
-        if room > 0:
-            for owed in await self._store.gatherings(room, {*self._under_way, *self._again_at}):
-                task = asyncio.create_task(self._gather(owed), name=owed.id)
-                self._under_way[owed.id] = task
-                task.add_done_callback(self._ended)
-        return min(self._again_at.values(), default=None)
+        if room <= 0:
+            return None  # A run that ends will ring.
+        # Before asking: what is written while the store answers hurries the next step, and must not be overruled.
+        self._asks_at = min((*self._again_at.values(), now + _LOOKS_AT_LEAST_EVERY))
+        for owed in await self._store.gatherings(room, {*self._under_way, *self._again_at}):
+            work = self._gather(owed) if self._faults[owed.id] < _FAULTS_MAX else self._give_up(owed)
+            task = asyncio.create_task(work, name=owed.id)
+            self._under_way[owed.id] = task
+            task.add_done_callback(self._ended)
+        return self._asks_at
 
     async def settle(self) -> None:
         """Wait until nothing is under way."""
@@ -95,6 +117,8 @@ class Diagnoser:
             self._telemetry.fault("diagnostics", fault, key)
             if not isinstance(fault, StoreUnavailable):  # The loop itself waits for the store.
                 self._again_at[key] = self._clock.now() + _AGAIN_AFTER
+                self._faults[key] += 1
+        self.hurry()
         self.rung()
 
     async def _gather(self, owed: Gathering) -> None:
@@ -118,6 +142,12 @@ class Diagnoser:
         )
         attachments = tuple(attachment for _, attachment in attached if attachment)
         await self._handler.handle(incident.id, command, now, attachments=attachments)
+
+    async def _give_up(self, owed: Gathering) -> None:
+        summary = ("the diagnostics could not be gathered for a fault of Tocsin's own; its log has it",)
+        command = RecordDiagnostics(by=BY_DIAGNOSER, gathering=owed.id, results=(), summary=summary)
+        await self._handler.handle(owed.incident, command, self._clock.now())
+        del self._faults[owed.id]
 
     async def _look(self, row: Diagnostic, rules: Rulebook) -> Gathered:
         """Look at one thing. Whatever happens, there is a result, and it is in time."""

@@ -71,6 +71,8 @@ class Handler:
         self._locks: WeakValueDictionary[IncidentId, asyncio.Lock] = WeakValueDictionary()
         self.rung: Callable[[], None] = lambda: None
         """Called when something was written, so that whoever owes what follows looks at once."""
+        self.gathering: Callable[[], None] = lambda: None
+        """Called before that if diagnostics are owed now, so that they are not asked after at every write."""
         self.errand_changed: Callable[[Incident], None] = lambda _: None
         """Called with every hand-off and drill that was written to."""
 
@@ -154,6 +156,8 @@ class Handler:
             if decision.incident.kind is not Kind.INCIDENT:
                 self.playbooks.handing_over(decision.incident)
                 self.errand_changed(decision.incident)
+        if whole.gatherings:
+            self.gathering()
         self.rung()
 
     @asynccontextmanager
