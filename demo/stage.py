@@ -131,15 +131,10 @@ class Stage:
             for person, entry in staff["people"].items():
                 # If the pager fails, the mailbox is next: two channels that are really here.
                 entry["methods"].sort(key=lambda method: _ORDER.index(method["kind"]))
-                self._call_here(person, entry)
-        with _edited(folder / "escalation.yaml") as escalation:
-            self._call_here("operations-desk", escalation["emergency"])
+                for method in entry["methods"]:
+                    if method["kind"] in ("pager", "phone"):
+                        method["address"] = f"{self.phones.url}/{person}"
         return folder
-
-    def _call_here(self, person: str, entry: Any) -> None:
-        for method in entry["methods"]:
-            if method["kind"] in ("pager", "phone"):
-                method["address"] = f"{self.phones.url}/{person}"
 
     def _start_watching(self) -> None:
         rules = self.folder / "rules.yaml"

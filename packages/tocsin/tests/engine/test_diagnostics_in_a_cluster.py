@@ -55,7 +55,7 @@ async def test_pods_logs_and_history_are_read_and_nothing_is_written(whole: Whol
 
 
 async def test_a_right_that_is_missing_is_named_and_costs_its_own_answer(whole: Whole, tmp_path: Path) -> None:
-    may = frozenset({"pods:list", "pods:get", "apps/deployments:get", "apps/replicasets:list"})
+    may = frozenset({"/pods:list", "/pods:get", "apps/deployments:get", "apps/replicasets:list"})
     cluster = Cluster(users={"token-of-tocsin": User("tocsin", may)})
 
     found, summary = await looked(whole, tmp_path, cluster)
