@@ -118,8 +118,6 @@ class Stage:
             "TOCSIN_SMTP_PORT": str(self.phones.smtp_port),
             "TOCSIN_SMTP_SECURITY": "plain",
             "TOCSIN_SMTP_FROM": "tocsin@agenticflow.example",
-            "TOCSIN_WORKLOADS": "supervisor",
-            "TOCSIN_SUPERVISOR_STATE": str(self.folder / "flow"),
         }
         log = self.processes.start("tocsin", program("tocsin"), "serve", env=env)
         self.processes.wait_ready("tocsin", f"{self.tocsin_url}/health")
