@@ -42,7 +42,6 @@ class Story:
         self._diagnosis()
         self._ladder(secondary)
         self._updates(secondary)
-        self._diagnosis()
         self._mitigation(secondary)
         self._watch(secondary)
         self._accounts()
@@ -135,15 +134,6 @@ class Story:
         wanted = is_event("deadline_missed", clause="K1")
         self._until("an update falls due and is asked for (K1)", wanted, within_s=15)
         self._act("update", audience="incident-channel", text="Rolling back.", by=commander)
-
-    def _diagnosis(self) -> None:
-        self._tell.chapter("What differs from the last healthy hour")
-        found = self._until("diagnostics are gathered (M2)", is_event("diagnostics_gathered"), within_s=30)
-        summary = found["event"].get("summary", [])
-        for each in summary:
-            self._tell.say(each)
-        if not any(BAD in each for each in summary):
-            raise DemoFailed(f"no diagnostic speaks of release {BAD}: {summary}")
 
     def _mitigation(self, commander: str) -> None:
         self._tell.chapter("Mitigation before root cause")
