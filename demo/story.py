@@ -39,6 +39,7 @@ class Story:
         secondary = self._set_the_scene()
         self._break_it()
         self._detection()
+        self._diagnosis()
         self._ladder(secondary)
         self._updates(secondary)
         self._mitigation(secondary)
@@ -102,6 +103,15 @@ class Story:
             "incident_declared",
             "severity_raised",
         )
+
+    def _diagnosis(self) -> None:
+        self._tell.chapter("A look around")
+        wanted = is_event("diagnostics_gathered")
+        gathered = self._until("it is known what differs from the last healthy hour (D3, M2)", wanted, within_s=30)
+        for line in gathered["event"]["summary"]:
+            self._tell.say(line)
+        if not any(f"{GOOD} → {BAD}" in line for line in gathered["event"]["summary"]):
+            raise DemoFailed("the diagnostics did not notice that the release has changed")
 
     def _ladder(self, secondary: str) -> None:
         self._tell.chapter("The ladder")
