@@ -17,6 +17,7 @@ from tocsin.core.commands import Resolve
 from tocsin.core.events import Actor, NoteAdded
 from tocsin.core.ids import ChannelName, IncidentId, PersonId
 from tocsin.core.rules import MethodKind, Rulebook
+from tocsin.web.auth import Role
 from tocsin.web.callbacks import slack as slack_callbacks
 
 from ..standins.slack import SIGNING_SECRET, TOKEN, Slack, pressed, slack, typed
@@ -48,6 +49,16 @@ class Chatting(Town):
         incident = await self.declared()
         await self.deliver()
         return incident
+
+    async def proposed(self, incident: IncidentId) -> dict[str, Any]:
+        """A rollback that somebody asked for, and the commander was told of."""
+        body = {"action": "agent-booster.undo", "values": {}}
+        answer = await self.post(
+            f"/api/v1/incidents/{incident}/mitigations", body, role=Role.RESPONDER, person="daniel-kerr"
+        )
+        await self.deliver()
+        run: dict[str, Any] = answer["run"]
+        return run
 
     def channels_for(self, person: str, kind: MethodKind) -> None:
         """Let a person be reached by one kind of contact before all others."""
@@ -139,6 +150,56 @@ async def test_the_button_acknowledges_for_whoever_pressed_it_and_then_is_gone(t
     assert town.shown()["text"].startswith("ACKNOWLEDGED · SEV1")
     (by,) = [each.by for each in await town.store.timeline(incident) if type(each).__name__ == "Acknowledged"]
     assert (by.person, by.via) == (ON_CALL, "slack")
+
+
+@pytest.mark.clause("M4")
+async def test_the_commander_approves_by_a_button_exactly_what_the_message_shows(town: Chatting) -> None:
+    incident = await town.page()
+    await town.press("tocsin.acknowledge")
+    run = await town.proposed(incident)
+
+    asked = town.shown()
+    assert town.buttons(asked) == ["tocsin.approve", "tocsin.reject"]
+    assert run["shown"] in json.dumps(asked["blocks"])
+    (sure,) = [each["confirm"]["text"]["text"] for block in asked["blocks"] for each in block.get("elements", [])[:1]]
+    assert sure == run["shown"], "the last question repeats what would run, word for word"
+
+    stranger = town.rules.people[PersonId("daniel-kerr")]
+    other = next(each.address for each in stranger.methods if each.kind is MethodKind.SLACK)
+    await town.press("tocsin.approve", user=other, trigger="t1")
+    assert "only the Incident Commander may approve" in town.said()[-1]
+
+    await town.press("tocsin.approve", trigger="t2")
+    assert town.said()[-1].startswith(f"{incident}: Approved.")
+    view = await town.view(incident)
+    assert [(each["person"], each["authority"]) for each in view["runs"][0]["approvals"]] == [(ON_CALL, "commander")]
+    (approval,) = [each for each in await town.store.timeline(incident) if type(each).__name__ == "MitigationApproved"]
+    assert approval.by.via == "slack"
+
+
+@pytest.mark.clause("M4")
+async def test_a_run_is_rejected_by_a_button_and_nothing_is_done(town: Chatting) -> None:
+    incident = await town.page()
+    await town.press("tocsin.acknowledge")
+    await town.proposed(incident)
+
+    await town.press("tocsin.reject", trigger="t1")
+
+    assert town.said()[-1] == f"{incident}: Rejected: nothing is done."
+    assert (await town.view(incident))["runs"][0]["state"] == "rejected"
+
+
+@pytest.mark.clause("M4")
+async def test_a_page_carries_no_approval_whatever_its_button_says(town: Chatting) -> None:
+    incident = await town.page()
+    body = pressed(town.shown(), "tocsin.acknowledge", town.user, town.reply_url()).replace(
+        b"tocsin.acknowledge", b"tocsin.approve"
+    )
+
+    await town.send("interactivity", body)
+    await town.settled()
+
+    assert town.said()[-1] == f"{incident}: nothing waits for an approval under this message"
 
 
 @pytest.mark.clause("E4")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tocsin.channels.render import CUT, body, facts, headline, links, one_line, printable
+from tocsin.channels.render import CUT, body, cut, facts, headline, links, one_line, printable
 from tocsin.core.messages import Message, MessageKind
 from tocsin.core.outbound import is_web_url
 
@@ -13,6 +13,7 @@ FIELDS_MAX: Final = 10
 FIELD_MAX: Final = 2_000
 URL_MAX: Final = 3_000
 VALUE_MAX: Final = 2_000
+CONFIRM_MAX: Final = 300
 FALLBACK_MAX: Final = 4_000
 """Characters that Slack documents for each part; it refuses the whole message when one is longer."""
 
@@ -100,7 +101,11 @@ def _first(text: str) -> str:
 
 
 def _buttons(message: Message, answered_as: str) -> Iterator[dict[str, Any]]:
-    asked = message.kind is MessageKind.PAGE and answered_as and len(answered_as) <= VALUE_MAX
+    named = bool(answered_as) and len(answered_as) <= VALUE_MAX
+    if named and message.decides:
+        yield {"type": "actions", "elements": [*_decisions(answered_as, message.decides)]}
+        return
+    asked = message.kind is MessageKind.PAGE and named
     elements = list(_answers(answered_as)) if asked else []
     url = message.acknowledge_url
     if is_web_url(url) and len(url) <= URL_MAX:
@@ -122,6 +127,18 @@ def _answers(value: str) -> Iterator[dict[str, Any]]:
         "deny": {"type": "plain_text", "text": "Not now"},
     }
     yield _button("tocsin.escalate", "Escalate", value=value, confirm=sure)
+
+
+def _decisions(value: str, shown: str) -> Iterator[dict[str, Any]]:
+    """Yes asks once more, with the exact words that would run; no does nothing, so it asks nothing."""
+    sure = {
+        "title": {"type": "plain_text", "text": "Approve exactly this?"},
+        "text": {"type": "plain_text", "text": cut(one_line(shown), CONFIRM_MAX)},
+        "confirm": {"type": "plain_text", "text": "Approve"},
+        "deny": {"type": "plain_text", "text": "Not yet"},
+    }
+    yield _button("tocsin.approve", "Approve", value=value, style="primary", confirm=sure)
+    yield _button("tocsin.reject", "Reject", value=value)
 
 
 def _button(action: str, text: str, **more: Any) -> dict[str, Any]:

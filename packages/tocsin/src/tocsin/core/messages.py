@@ -97,6 +97,8 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """It is a test, and must say so wherever it arrives."""
     verifies: str = ""
     """Of a message that brings a code: what the code is made of. The dispatcher writes it in; it is kept nowhere."""
+    decides: str = ""
+    """What waits for this person's approval, as it would run: the message is answered by yes or no (M4)."""
     asks: bool = False
     """An answer is asked for although it is no page: a hand-off to be accepted."""
 

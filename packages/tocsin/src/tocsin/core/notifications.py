@@ -146,6 +146,7 @@ def _asked(
         f"tocsin approve {incident.id} {run.id}"
     )
     message = _message(MessageKind.NOTICE, incident, f"{subject(incident)}: {run.id} waits for approval", text, given)
+    message = replace(message, decides=run.rendered.shown)
     asked = Asked(run.id, run.digest, run.expires_at)
     for place, person in enumerate(approvers(run, incident, given)):
         if person != event.by.person:

@@ -13,11 +13,21 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core import marks as m
-from tocsin.core.commands import Acknowledge, AddNote, AnyCommand, Decline, Escalate, Refused
+from tocsin.core.commands import (
+    Acknowledge,
+    AddNote,
+    AnyCommand,
+    ApproveMitigation,
+    Decline,
+    Escalate,
+    Refused,
+    RejectMitigation,
+)
 from tocsin.core.events import Actor
 from tocsin.core.ids import IncidentId, PersonId
 from tocsin.core.incident import Incident
 from tocsin.core.limits import CALLBACKS_REMEMBERED, INCIDENTS_WATCHED
+from tocsin.core.messages import Asked
 from tocsin.core.rules import JOINS, Method, MethodKind, Rulebook
 from tocsin.engine.serve import Engine
 from tocsin.signals.port import Act, Answer
@@ -93,7 +103,10 @@ class Answers:
         person = person_of(self._engine.playbooks.current, answer.via, answer.who, incident)
         if person is None:
             return await self._stranger(answer, incident)
-        return await self._do(answer, incident, command(answer, person, incident), person)
+        asked = page.intent.approval if page else None
+        if answer.act in (Act.APPROVE, Act.REJECT) and asked is None:
+            return Taken(Result.UNKNOWN_PAGE, "nothing waits for an approval under this message", incident.id, person)
+        return await self._do(answer, incident, command(answer, person, incident, asked), person)
 
     async def _unnamed(self, answer: Answer) -> Taken:
         """Take an answer that names nothing: it means the one incident in which its person is being asked."""
@@ -145,6 +158,8 @@ _DONE: Final = {
     Act.DECLINE: "Understood: whoever is next is asked.",
     Act.ESCALATE: "The next level is called.",
     Act.NOTE: "Noted.",
+    Act.APPROVE: "Approved. Its output comes into the incident's channel.",
+    Act.REJECT: "Rejected: nothing is done.",
 }
 
 
@@ -153,8 +168,11 @@ def _before_it_was_reopened(given_at: Instant | None, incident: Incident) -> boo
     return reopened_at is not None and given_at is not None and given_at < reopened_at
 
 
-def command(answer: Answer, person: PersonId, incident: Incident) -> AnyCommand:
-    """Answer the command that a person's answer comes to."""
+def command(answer: Answer, person: PersonId, incident: Incident, asked: Asked | None = None) -> AnyCommand:
+    """Answer the command that a person's answer comes to.
+
+    An approval is of what the message asked for: exactly that run and digest, whatever may wait by now (M4).
+    """
     by = Actor(person=person, via=answer.via)
     match answer.act:
         case Act.ACKNOWLEDGE:
@@ -165,6 +183,12 @@ def command(answer: Answer, person: PersonId, incident: Incident) -> AnyCommand:
             return Escalate(by=by, level=incident.level + 1, reason=answer.text)
         case Act.NOTE:
             return AddNote(by=by, text=answer.text)
+        case Act.APPROVE:
+            assert asked is not None, "asked for by the caller"
+            return ApproveMitigation(by=by, run=asked.run, digest=asked.digest)
+        case Act.REJECT:
+            assert asked is not None, "asked for by the caller"
+            return RejectMitigation(by=by, run=asked.run)
 
 
 def person_of(rules: Rulebook, via: str, who: Iterable[str], incident: Incident | None = None) -> PersonId | None:

@@ -55,6 +55,8 @@ class Act(StrEnum):
     DECLINE = "decline"
     ESCALATE = "escalate"
     NOTE = "note"
+    APPROVE = "approve"
+    REJECT = "reject"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,8 +21,10 @@ BUTTONS: Final = {
     "tocsin.acknowledge": Act.ACKNOWLEDGE,
     "tocsin.decline": Act.DECLINE,
     "tocsin.escalate": Act.ESCALATE,
+    "tocsin.approve": Act.APPROVE,
+    "tocsin.reject": Act.REJECT,
 }
-"""What each button of a page says; the channel puts them there under these names, with the page as their value."""
+"""What each button under a message says; the channel puts them there under these names, with the message as value."""
 
 FIELDS_MAX: Final = 50
 _NAME_MAX: Final = 100
