@@ -71,6 +71,6 @@ def playbook(folder: Path, pages_to: str) -> None:
     ladder = yaml.safe_load(path.read_text(encoding="utf8"))
     for method in ladder["emergency"]["methods"]:
         method["address"] = pages_to
-    # Every incident rings here: whoever is awake already would be told of the others quietly, and nothing could be timed.
+    # Every incident rings here: else whoever is awake is told of the others quietly, and nothing could be timed.
     del ladder["storm"]
     path.write_text(yaml.safe_dump(ladder, sort_keys=False), encoding="utf8")

@@ -73,31 +73,38 @@ class Diagnoser:
         self._faults: Counter[GatheringId] = Counter()
         self._asks_at: Instant | None = None
         """When to ask what is owed; None: at the next step."""
+        self._idle = False
+        """Nothing was owed when that was asked last: whatever is owed from then on will hurry us."""
         handler.gathering = self.hurry
         self.rung: Callable[[], None] = lambda: None
         """Called when a run ends, so that the next is taken up."""
 
     def hurry(self) -> None:
         """Ask at the next step what is owed: something may be."""
-        self._asks_at = None
+        self._asks_at, self._idle = None, False
 
     async def step(self, now: Instant) -> Instant | None:
         """Begin as many runs as there is room for; answer when to ask again what is owed."""
         # Further away than that, the clock was set back.
         if self._asks_at is not None and now < self._asks_at <= now + _LOOKS_AT_LEAST_EVERY:
-            return self._asks_at
+            return self._wanted()
         self._again_at = {key: at for key, at in self._again_at.items() if at > now}
         room = GATHERINGS_AT_ONCE - len(self._under_way)
         if room <= 0:
             return None  # A run that ends will ring.
         # Before asking: what is written while the store answers hurries the next step, and must not be overruled.
         self._asks_at = min((*self._again_at.values(), now + _LOOKS_AT_LEAST_EVERY))
-        for owed in await self._store.gatherings(room, {*self._under_way, *self._again_at}):
+        found = await self._store.gatherings(room, {*self._under_way, *self._again_at})
+        self._idle = not (found or self._under_way or self._again_at)
+        for owed in found:
             work = self._gather(owed) if self._faults[owed.id] < _FAULTS_MAX else self._give_up(owed)
             task = asyncio.create_task(work, name=owed.id)
             self._under_way[owed.id] = task
             task.add_done_callback(self._ended)
-        return self._asks_at
+        return self._wanted()
+
+    def _wanted(self) -> Instant | None:
+        return None if self._idle else self._asks_at
 
     async def settle(self) -> None:
         """Wait until nothing is under way."""
