@@ -95,7 +95,8 @@ class Diagnoser:
         # Before asking: what is written while the store answers hurries the next step, and must not be overruled.
         self._asks_at = min((*self._again_at.values(), now + _LOOKS_AT_LEAST_EVERY))
         found = await self._store.gatherings(room, {*self._under_way, *self._again_at})
-        self._idle = not (found or self._under_way or self._again_at)
+        hurried = self._asks_at is None
+        self._idle = not (hurried or found or self._under_way or self._again_at)
         for owed in found:
             work = self._gather(owed) if self._faults[owed.id] < _FAULTS_MAX else self._give_up(owed)
             task = asyncio.create_task(work, name=owed.id)
