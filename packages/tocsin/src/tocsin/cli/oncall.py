@@ -101,7 +101,9 @@ def history(weeks: int, until: str | None, rotation: str | None, person: str | N
 
 
 def _asked(since: Instant, until: Instant, rotation: str | None, person: str | None) -> dict[str, Any]:
-    span = {"since": since.round("second").format_iso(), "until": until.round("second").format_iso()}
+    # Outward: what began within this very second belongs to it.
+    since, until = since.round("second", mode="floor"), until.round("second", mode="ceil")
+    span = {"since": since.format_iso(), "until": until.format_iso()}
     answer: dict[str, Any] = session().get("/api/v1/oncall/calendar", **span, rotation=rotation, person=person)
     return answer
 
