@@ -8,6 +8,7 @@ import httpx
 import yaml
 from demo.processes import Processes
 
+from bench.paging import Pager
 from bench.server import Server, playbook
 from bench.table import Row
 
@@ -18,30 +19,16 @@ GOALERT_S = RECIPIENTS / (5 / 5)
 GIVES_UP_AFTER_S = 180
 
 
-class Channel:
-    """Takes pages over HTTP and notes when the first one for each recipient came, and how many came in all."""
+class Channel(Pager):
+    """Takes pages and notes when the first one for each recipient came, and how many came in all."""
 
     def __init__(self) -> None:
-        self.arrived: dict[str, float] = {}
+        super().__init__()
         self.taken = 0
-        self.url = ""
 
-    async def start(self) -> None:
-        """Begin to take pages."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                lines = head.lower().split(b"\r\n")
-                length = next(int(line[15:]) for line in lines if line.startswith(b"content-length"))
-                await reader.readexactly(length)
-                self.taken += 1
-                self.arrived.setdefault(lines[0].split()[1].decode(), time.monotonic())
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+    def _note(self, path: str, body: bytes) -> None:
+        self.taken += 1
+        self.arrived.setdefault(path, time.monotonic())
 
 
 def run(folder: Path) -> list[Row]:
@@ -52,11 +39,11 @@ def run(folder: Path) -> list[Row]:
 
 async def _run(folder: Path) -> list[Row]:
     channel = Channel()
-    await channel.start()
-    playbook(folder, f"{channel.url}/staff")
-    _hire(folder, channel.url)
+    url = await channel.start()
+    playbook(folder, f"{url}/staff")
+    _hire(folder, url)
     processes = Processes(folder)
-    server = Server(folder, processes, {"TOCSIN_WEBHOOK_ALLOW": channel.url})
+    server = Server(folder, processes, {"TOCSIN_WEBHOOK_ALLOW": url})
     try:
         await asyncio.to_thread(server.start)
         begun = time.monotonic()

@@ -28,20 +28,20 @@ class Pager:
     async def start(self) -> str:
         """Begin to take pages; answer the address."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/pager"
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                length = next(
-                    int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
-                )
-                self._note(json.loads(await reader.readexactly(length)))
+                lines = head.lower().split(b"\r\n")
+                length = next(int(line[15:]) for line in lines if line.startswith(b"content-length"))
+                self._note(lines[0].split()[1].decode(), await reader.readexactly(length))
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    def _note(self, message: dict[str, Any]) -> None:
+    def _note(self, path: str, body: bytes) -> None:
+        message: dict[str, Any] = json.loads(body)
         subject = message["subject"]
         if message["kind"] == "page" and "probe-" in subject:
             name = "probe-" + subject.split("probe-")[1].split()[0]
@@ -56,7 +56,7 @@ def run(folder: Path) -> list[Row]:
 
 async def _run(folder: Path) -> list[Row]:
     pager = Pager()
-    address = await pager.start()
+    address = f"{await pager.start()}/pager"
     playbook(folder, address)
     processes = Processes(folder)
     server = Server(folder, processes, {"TOCSIN_WEBHOOK_ALLOW": address})

@@ -61,11 +61,6 @@ class Shift(msgspec.Struct, frozen=True):
     instead_of: PersonId | None = None
     key: str = ""
 
-    @property
-    def overridden(self) -> bool:
-        """Tell whether the person stands in for somebody."""
-        return self.because in (Because.AWAY, Because.OVERRIDE, Because.SWAP)
-
 
 class Gap(msgspec.Struct, frozen=True):
     """A time in which fewer people are on call than were promised."""
