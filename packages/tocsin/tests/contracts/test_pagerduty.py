@@ -136,9 +136,9 @@ async def test_each_address_may_have_its_own_integration_key(rig: PagerDutyRig) 
 
 
 async def test_a_page_taken_without_an_answer_is_one_incident_when_it_is_sent_again(rig: PagerDutyRig) -> None:
-    rig.pagerduty.takes_and_falls_silent = True
-    assert isinstance(await rig.channel(timeout_s=0.2).deliver(PAGE, rig.address, KEY), Deferred)
-    rig.pagerduty.takes_and_falls_silent = False
+    rig.pagerduty.takes_and_hangs_up = True
+    assert isinstance(await rig.channel().deliver(PAGE, rig.address, KEY), Deferred)
+    rig.pagerduty.takes_and_hangs_up = False
 
     assert isinstance(await rig.channel().deliver(PAGE, rig.address, KEY), Accepted)
 

@@ -205,9 +205,9 @@ async def test_who_has_answered_stop_is_named_as_such(sms: SmsRig) -> None:
 
 
 async def test_an_attempt_without_an_answer_is_not_repeated_soon(voice: VoiceRig) -> None:
-    voice.twilio.takes_and_falls_silent = True
-    page = await voice.channel(timeout_s=0.1).deliver(PAGE, voice.address, KEY)
-    notice = await voice.channel(timeout_s=0.1).deliver(replace(PAGE, kind=MessageKind.NOTICE), voice.address, KEY)
+    voice.twilio.takes_and_hangs_up = True
+    page = await voice.channel().deliver(PAGE, voice.address, KEY)
+    notice = await voice.channel().deliver(replace(PAGE, kind=MessageKind.NOTICE), voice.address, KEY)
 
     assert isinstance(page, Deferred)
     assert isinstance(notice, Deferred)

@@ -135,9 +135,9 @@ async def test_a_health_endpoint_that_does_not_answer_is_not_well(stand_in: Prom
     stand_in.silent = True
     gone = f"http://127.0.0.1:{await free_port()}"
     async with httpx.AsyncClient(trust_env=False) as http:
-        asking = PrometheusMeasurements(http, stand_in.url, [stand_in.url, gone], timeout_s=0.05)
-        silent = await asking.probe(f"{stand_in.url}/healthz")
-        absent = await asking.probe(f"{gone}/healthz")
+        hasty = PrometheusMeasurements(http, stand_in.url, [stand_in.url], timeout_s=0.05)
+        silent = await hasty.probe(f"{stand_in.url}/healthz")
+        absent = await PrometheusMeasurements(http, stand_in.url, [gone]).probe(f"{gone}/healthz")
 
     assert silent == Figure(0, "the health endpoint did not answer in time")
     assert absent == Figure(0, "the health endpoint is unreachable: ConnectError")

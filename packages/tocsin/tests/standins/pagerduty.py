@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from .server import Request, Response, never, serving
+from .server import Request, Response, hang_up, never, serving
 from .smtp import AUTHORITY
 
 ROUTE = "R0123456789abcdefghijklmnopqrstu"
@@ -28,8 +28,8 @@ class PagerDuty:
     incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By ``dedup_key``: the first event, and the status it has come to."""
     silent: bool = False
-    takes_and_falls_silent: bool = False
-    """Take the event over and never say so."""
+    takes_and_hangs_up: bool = False
+    """Take the event over and break off before saying so."""
     answer: Response | None = None
     """If set, what every event is answered with; nothing is taken over."""
 
@@ -52,7 +52,7 @@ class PagerDuty:
         if faults:
             return _invalid(*faults)
         answer = self._take(event)
-        return await never() if self.takes_and_falls_silent else answer
+        return hang_up() if self.takes_and_hangs_up else answer
 
     def _take(self, event: dict[str, Any]) -> Response:
         key = event.get("dedup_key") or uuid.uuid4().hex

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import h11
 
@@ -36,6 +37,11 @@ async def never() -> Response:
     """Answer nothing, ever."""
     await asyncio.Event().wait()
     raise AssertionError("an event that nobody sets was set")
+
+
+def hang_up() -> NoReturn:
+    """Break the connection off without an answer."""
+    raise ConnectionResetError("the stand-in has hung up")
 
 
 @asynccontextmanager

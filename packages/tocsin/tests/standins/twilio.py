@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from twilio.request_validator import RequestValidator
 
-from .server import Request, Response, never, serving
+from .server import Request, Response, hang_up, never, serving
 
 SID = "AC" + "0123456789abcdef" * 2
 TOKEN = "f2ca1bb6c7e907d06dafe4687e579fce"
@@ -30,7 +30,7 @@ class Twilio:
     calls: list[dict[str, list[str]]] = field(default_factory=list)
     messages: list[dict[str, list[str]]] = field(default_factory=list)
     silent: bool = False
-    takes_and_falls_silent: bool = False
+    takes_and_hangs_up: bool = False
     answer: Response | None = None
     """If set, what every request is answered with; nothing is taken over."""
 
@@ -52,7 +52,7 @@ class Twilio:
         if fault:
             return refused(400, fault)
         answer = self._take(fields, found[2])
-        return await never() if self.takes_and_falls_silent else answer
+        return hang_up() if self.takes_and_hangs_up else answer
 
     def _take(self, fields: dict[str, list[str]], resource: str) -> Response:
         kept, prefix = (self.calls, "CA") if resource == "Calls" else (self.messages, "SM")

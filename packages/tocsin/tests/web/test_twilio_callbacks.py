@@ -273,14 +273,13 @@ async def test_a_report_about_a_message_that_is_not_ours_is_counted(town: Called
 
 @pytest.mark.clause("E2")
 async def test_a_call_placed_without_an_answer_is_not_placed_again_once_twilio_tells_of_it(town: Called) -> None:
-    town.twilio.takes_and_falls_silent = True
-    town.voice._timeout_s = 0.2
+    town.twilio.takes_and_hangs_up = True
     incident, call = await town.call(severity="SEV2")
     assert await town.of(incident, PageDelivered) == []
 
     town.clock.passes(TimeDelta(seconds=1))
     await town.report(call, "initiated")
-    town.twilio.takes_and_falls_silent = False
+    town.twilio.takes_and_hangs_up = False
     for _ in range(8):
         town.clock.passes(TimeDelta(seconds=10))
         await town.deliver()
@@ -290,8 +289,7 @@ async def test_a_call_placed_without_an_answer_is_not_placed_again_once_twilio_t
 
 
 async def test_without_any_word_of_twilio_a_page_is_placed_twice_at_most_by_one_method(town: Called) -> None:
-    town.twilio.takes_and_falls_silent = True
-    town.voice._timeout_s = town.sms._timeout_s = 0.05
+    town.twilio.takes_and_hangs_up = True
     incident, _ = await town.call(severity="SEV2")
     for _ in range(8):
         town.clock.passes(TimeDelta(seconds=10))  # As long as an attempt lasts in earnest.
