@@ -5,6 +5,8 @@ an incident's marks it is a deadline, or nothing. There are no timers: whatever 
 timeline at any time, so a restart forgets nothing and a wake-up may be early, late or doubled.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 from whenever import Instant, TimeDelta
 
@@ -31,23 +33,47 @@ class Deadline(msgspec.Struct, frozen=True):
 
 def deadlines(rules: Rulebook, incident: Incident) -> tuple[Deadline, ...]:
     """Answer all that is owed in an incident, soonest first."""
-    if incident.closed:
-        return ()
-    marks = incident.marks
-    rows = rules.rows.get(incident.severity, ())
-    # Most rows begin with a mark that is not set; asking that first halves the cost of what every decision does twice.
-    laid = [lay(rules, rule, incident) for rule in rows if rule.after in marks]
-    if incident.pages:
-        laid += [_step(rules, incident, page) for page in incident.pages.values() if page.next_at]
-    if incident.shifts:
-        laid.append(_shift_end(rules, incident))
-    return tuple(sorted((deadline for deadline in laid if deadline), key=_by_time))
+    return _sorted((*_laid(rules, incident), *_steps(rules, incident)))
+
+
+def due(rules: Rulebook, incident: Incident, now: Instant) -> tuple[Deadline, ...]:
+    """Answer what is owed by now, soonest first."""
+    laid = [each for each in _laid(rules, incident) if each.due_at <= now]
+    return _sorted((*laid, *_steps(rules, incident, by=now)))
 
 
 def next_due_at(rules: Rulebook, incident: Incident) -> Instant | None:
     """Answer when the incident wants to be woken."""
-    owed = deadlines(rules, incident)
-    return owed[0].due_at if owed else None
+    laid = [each.due_at for each in _laid(rules, incident)]
+    return min((*laid, *(page.next_at for page in _stepping(incident) if page.next_at)), default=None)
+
+
+def _laid(rules: Rulebook, incident: Incident) -> list[Deadline]:
+    """Answer what the playbook's rows and the end of a shift make owed."""
+    if incident.closed:
+        return []
+    marks = incident.marks
+    rows = rules.rows.get(incident.severity, ())
+    # Most rows begin with a mark that is not set; asking that first halves the cost of what every decision does twice.
+    laid = [lay(rules, rule, incident) for rule in rows if rule.after in marks]
+    if incident.shifts:
+        laid.append(_shift_end(rules, incident))
+    return [deadline for deadline in laid if deadline]
+
+
+def _stepping(incident: Incident) -> Iterable[OpenPage]:
+    """Answer the pages that have a next step. There may be a thousand, and a decision on each."""
+    return () if incident.closed else (page for page in incident.pages.values() if page.next_at)
+
+
+def _steps(rules: Rulebook, incident: Incident, by: Instant | None = None) -> list[Deadline]:
+    """Answer the next steps of pages, all of them or those due by an instant."""
+    pages = _stepping(incident)
+    return [_step(rules, incident, page) for page in pages if page.next_at and (by is None or page.next_at <= by)]
+
+
+def _sorted(owed: Iterable[Deadline]) -> tuple[Deadline, ...]:
+    return tuple(sorted(owed, key=_by_time))
 
 
 def _step(rules: Rulebook, incident: Incident, page: OpenPage) -> Deadline:

@@ -50,7 +50,7 @@ from tocsin.core.commands import (
     Situation,
     Tick,
 )
-from tocsin.core.deadlines import Deadline, deadlines, rounds_passed
+from tocsin.core.deadlines import Deadline, due, rounds_passed
 from tocsin.core.draft import Draft
 from tocsin.core.escalation import carry_out
 from tocsin.core.events import AnyEvent, DeadlineMissed, IncidentDeclared, StepTaken
@@ -171,10 +171,10 @@ def _declare(incident: Incident | None, command: Declare, given: Situation) -> t
 def _tick(draft: Draft, given: Situation) -> None:
     """Answer what is due, and what the answers make due, until nothing is; bounded, the rest comes with the next."""
     for _ in range(PASSES_PER_TICK):
-        due = [each for each in deadlines(given.rules, draft.incident) if each.due_at <= given.now]
-        if not due:
+        owed = due(given.rules, draft.incident, given.now)
+        if not owed:
             return
-        for deadline in due:
+        for deadline in owed:
             _answer(draft, deadline, given)
 
 

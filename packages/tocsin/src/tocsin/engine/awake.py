@@ -14,6 +14,7 @@ from tocsin.core import marks as m
 from tocsin.core.ids import IncidentId, PersonId, Severity
 from tocsin.core.incident import Incident
 from tocsin.core.kinds import Kind
+from tocsin.core.pages import OpenPage
 from tocsin.core.storm import Wakeful
 from tocsin.store.port import Engagement, Headline, Store
 
@@ -163,12 +164,13 @@ def engaged(incident: Incident) -> tuple[Engagement, ...]:
     """Answer who is asked in an incident or at work on it, and since when. An errand keeps nobody from being rung."""
     if incident.kind is not Kind.INCIDENT or incident.resolved or not (incident.pages or incident.responders):
         return ()
-    people = dict.fromkeys((*incident.responders, *(page.person for page in incident.pages.values())))
-    return tuple(_engagement(incident, person) for person in people)
+    people: dict[PersonId, list[OpenPage]] = {person: [] for person in incident.responders}
+    for page in incident.pages.values():
+        people.setdefault(page.person, []).append(page)
+    return tuple(_engagement(incident, person, pages) for person, pages in people.items())
 
 
-def _engagement(incident: Incident, person: PersonId) -> Engagement:
-    pages = [page for page in incident.pages.values() if page.person == person]
+def _engagement(incident: Incident, person: PersonId, pages: list[OpenPage]) -> Engagement:
     return Engagement(
         person=person,
         waits=bool(pages),

@@ -196,7 +196,7 @@ class Dispatcher:
             receipt="" if failed else detail,
             why=detail if failed else "",
         )
-        await self._handler.handle(intent.incident, command, now, attempts=(attempt,))
+        await self._handler.record(intent.incident, command, attempt)
 
 
 def _with_code(message: Message, code: str) -> Message:

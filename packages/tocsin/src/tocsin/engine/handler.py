@@ -6,15 +6,16 @@ decision is a pure function, so making it twice costs nothing but time.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from weakref import WeakValueDictionary
 
 import msgspec
 from whenever import Instant
 
 from tocsin.core import marks as m
-from tocsin.core.commands import AnyCommand, Reason, Refused, Situation, Tick
+from tocsin.core.commands import AnyCommand, Reason, RecordDelivery, Refused, Situation, Tick
 from tocsin.core.deadlines import next_due_at
 from tocsin.core.decide import decide
 from tocsin.core.events import AnyEvent
@@ -59,6 +60,15 @@ class Decision(msgspec.Struct, frozen=True):
         return tuple(rows(self.incident, self.events))
 
 
+class _Outcomes:
+    """What became of messages of one incident, waiting to be written together."""
+
+    def __init__(self, writing: Callable[["_Outcomes"], Coroutine[None, None, None]]) -> None:
+        self.commands: list[RecordDelivery] = []
+        self.attempts: list[Attempt] = []
+        self.written = asyncio.create_task(writing(self))
+
+
 class Handler:
     """Brings commands to incidents."""
 
@@ -69,6 +79,7 @@ class Handler:
         self._cache: OrderedDict[IncidentId, Incident] = OrderedDict()
         self.awake = Wakefulness()
         self._locks: WeakValueDictionary[IncidentId, asyncio.Lock] = WeakValueDictionary()
+        self._outcomes: dict[IncidentId, _Outcomes] = {}
         self.rung: Callable[[], None] = lambda: None
         """Called when something was written, so that whoever owes what follows looks at once."""
         self.gathering: Callable[[], None] = lambda: None
@@ -91,18 +102,47 @@ class Handler:
         Raises `Refused` if the command cannot be, `StoreUnavailable` if nothing can be kept.
         """
         async with self.holding((incident_id,)):
-            for _ in range(CONFLICTS_MAX):
-                decision = await self.prepare(incident_id, (command,), now)
-                if not decision.events and not attempts and not isinstance(command, Tick):
-                    return ()  # A tick without events still has the next wake-up to write down.
-                try:
-                    kept = attachments if decision.events else ()
-                    await self.commit((decision,), Change(attempts=attempts, attachments=kept))
-                except Conflict:
-                    continue
-                except Held as held:
-                    raise _busy(held, incident_id) from held
-                return decision.events
+            return await self._carry_out(incident_id, (command,), now, attempts, attachments)
+
+    async def record(self, incident_id: IncidentId, outcome: RecordDelivery, attempt: Attempt) -> None:
+        """Write down what became of a message, together with whatever comes in until the incident is free.
+
+        A SEV1 to a whole company has a thousand outcomes within seconds. Decided one by one, each would wait for the
+        fold, the summary and the disk of all before it. Raises as `handle` does.
+        """
+        waiting = self._outcomes.get(incident_id)
+        if waiting is None:
+            waiting = self._outcomes[incident_id] = _Outcomes(partial(self._record, incident_id))
+        waiting.commands.append(outcome)
+        waiting.attempts.append(attempt)
+        await asyncio.shield(waiting.written)  # Who waits may be stopped; what the others wait for is not.
+
+    async def _record(self, incident_id: IncidentId, outcomes: _Outcomes) -> None:
+        async with self.holding((incident_id,)):
+            del self._outcomes[incident_id]
+            now = max(attempt.at for attempt in outcomes.attempts)
+            await self._carry_out(incident_id, outcomes.commands, now, tuple(outcomes.attempts))
+
+    async def _carry_out(
+        self,
+        incident_id: IncidentId,
+        commands: Sequence[AnyCommand],
+        now: Instant,
+        attempts: tuple[Attempt, ...],
+        attachments: tuple[Attachment, ...] = (),
+    ) -> tuple[AnyEvent, ...]:
+        for _ in range(CONFLICTS_MAX):
+            decision = await self.prepare(incident_id, commands, now)
+            if not decision.events and not attempts and not any(isinstance(each, Tick) for each in commands):
+                return ()  # A tick without events still has the next wake-up to write down.
+            try:
+                kept = attachments if decision.events else ()
+                await self.commit((decision,), Change(attempts=attempts, attachments=kept))
+            except Conflict:
+                continue
+            except Held as held:
+                raise _busy(held, incident_id) from held
+            return decision.events
         raise Conflict(f"{incident_id} was written to by others {CONFLICTS_MAX} times in a row")
 
     async def prepare(self, incident_id: IncidentId, commands: Sequence[AnyCommand], now: Instant) -> Decision:

@@ -53,7 +53,7 @@ class Receipts:
             receipt=receipt,
             why=why,
         )
-        await self._engine.handler.handle(intent.incident, command, now, attempts=(attempt,))
+        await self._engine.handler.record(intent.incident, command, attempt)
         self._engine.ring()
 
 

@@ -85,10 +85,10 @@ class SimulatedStore(MemoryStore):
         self._usable()
         self.writes += 1
         chance = self._by_chance(self.writes)
-        receipts = sum(attempt.outcome == "accepted" for attempt in change.attempts)
-        self.receipts += receipts
-        if receipts and CrashPoint("receipt", self.receipts) in self._points:
-            self._crash()
+        for _ in (attempt for attempt in change.attempts if attempt.outcome == "accepted"):
+            self.receipts += 1
+            if CrashPoint("receipt", self.receipts) in self._points:
+                self._crash()
         self._crash_if("before", chance)
         await super().commit(change)
         self.appended += any(append.events for append in change.appends)
