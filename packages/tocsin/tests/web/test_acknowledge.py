@@ -58,6 +58,9 @@ async def test_the_button_acknowledges_for_the_person_of_the_link_and_says_what_
     assert "You are on it." in answer.text
     view = await town.get(f"/api/v1/incidents/{incident}")
     assert f"Next: {view['next_action']}" in answer.text
+    assert len(view["links"]) == 3
+    for way in view["links"]:
+        assert f'<a href="{way["url"]}">{way["label"]}</a>' in answer.text
     assert view["responders"] == [ON_CALL]
     timeline = (await town.get(f"/api/v1/incidents/{incident}/timeline"))["events"]
     by = [line["event"]["by"] for line in timeline if line["event"]["type"] == "acknowledged"]

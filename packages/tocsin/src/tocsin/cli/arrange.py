@@ -86,7 +86,7 @@ def list_overrides(everything: bool) -> None:
 
 @click.group()
 def swap() -> None:
-    """Ask somebody to take a shift; it counts once they have accepted."""
+    """Ask somebody to take a shift (O4). It counts once they accept."""
 
 
 @swap.command()
@@ -113,7 +113,7 @@ def ask(
     asked_by: str | None,
     reason: str,
 ) -> None:
-    """Ask PERSON to take your shift, perhaps against one of theirs (O4).
+    """Ask PERSON to take your shift, or to swap it for theirs (O4).
 
     \b
     tocsin swap ask sre-primary daniel-kerr --until 2026-11-24T18:00Z --reason "dentist"

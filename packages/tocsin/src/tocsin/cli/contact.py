@@ -10,7 +10,7 @@ from tocsin.cli.session import session, talks
 
 @click.group()
 def contact() -> None:
-    """Confirm contact methods by a code that is sent the real way (E2).
+    """Confirm contact methods by a code sent the real way (E2).
 
     \b
     tocsin contact verify ines-moreau phone

@@ -15,7 +15,7 @@ _of = click.option("--of", "handoff", type=INCIDENT, metavar="HO", help="Which o
 @click.group(invoke_without_command=True)
 @click.pass_context
 def handoff(ctx: click.Context) -> None:
-    """Hand a shift over: the checklist, the packet, and the acceptance (O3).
+    """Hand a shift over, and take one over (O3).
 
     Until the next person accepts, both are reminded and pages go to both.
 
@@ -59,7 +59,7 @@ def _row(each: dict[str, Any]) -> tuple[Piece, ...]:
 @click.argument("handoff", type=INCIDENT, required=False)
 @talks
 def show(handoff: str | None) -> None:
-    """Show a hand-off: the checklist, who is paged now, and the packet (O3).
+    """Show a hand-off: its checklist, who is paged, its packet (O3).
 
     \b
     tocsin handoff show HO-12

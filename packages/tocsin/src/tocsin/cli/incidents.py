@@ -67,7 +67,7 @@ def acknowledge(incident: str | None, everything: bool, by: str | None) -> None:
 @_by
 @talks
 def decline(incident: str, reason: str | None, by: str | None) -> None:
-    """Say that you cannot take it: whoever is next is asked at once (E4).
+    """Say that you cannot take it: the next is asked at once (E4).
 
     \b
     tocsin decline INC-42 --reason "on a plane until six"

@@ -194,7 +194,7 @@ def _output(screen: Screen, output: str) -> None:
 @click.option("--no-wait", is_flag=True, help="Do not wait for its end.")
 @talks
 def approve(incident: str, run: str, yes: bool, digest: str, no_wait: bool) -> None:
-    """Approve what waits, as the Incident Commander or their delegate (M4).
+    """Approve what waits, as commander or their delegate (M4).
 
     Shows exactly what will run and asks. The token must be your own: nobody signs for another.
 
@@ -284,7 +284,9 @@ def _outcome(screen: Screen, run: dict[str, Any]) -> None:
 @_reason
 @talks
 def reject(incident: str, run: str, reason: str) -> None:
-    """Say no to what waits for approval, as somebody who might say yes (M4).
+    """Say no to what waits for approval (M4).
+
+    Who may approve it may reject it.
 
     \b
     tocsin reject INC-42 R1 --reason "the schema has changed since"
@@ -299,7 +301,7 @@ def reject(incident: str, run: str, reason: str) -> None:
 @_reason
 @talks
 def withdraw(incident: str, run: str, reason: str) -> None:
-    """Take back what you asked for, as long as it has not begun (M4).
+    """Take back what you asked for, if it has not begun (M4).
 
     \b
     tocsin withdraw INC-42 R1 --reason "meant the other deployment"

@@ -90,7 +90,7 @@ def calendar(weeks: int, since: str | None, rotation: str | None, person: str | 
 @_zone
 @talks
 def history(weeks: int, until: str | None, rotation: str | None, person: str | None, zone: str) -> None:
-    """Who was on call when, by the playbook that was in force then (O4).
+    """Who was on call when, by the playbook in force then (O4).
 
     \b
     tocsin oncall history --weeks 4
@@ -112,9 +112,9 @@ def _asked(since: Instant, until: Instant, rotation: str | None, person: str | N
 @click.option("--until", metavar="TIME", help="How far to look; else as the playbook says.")
 @talks
 def check(until: str | None) -> None:
-    """What is wrong with the coming shifts: gaps, double bookings … (O4).
+    """What is wrong with the coming shifts (O4).
 
-    People without a working contact method, too. Exit status 1 if anything is wrong.
+    Gaps, double bookings, people without a working contact method. Exit status 1 if anything is wrong.
 
     \b
     tocsin oncall check
@@ -130,7 +130,7 @@ def check(until: str | None) -> None:
 @click.option("--weeks", type=click.IntRange(1, 53), default=4, show_default=True, help="How many weeks back.")
 @talks
 def load(weeks: int) -> None:
-    """How often everybody was paged: by week, at night, by rotation (O4).
+    """How often all were paged: by week, at night, by rotation (O4).
 
     \b
     tocsin oncall load --weeks 4
@@ -143,7 +143,7 @@ def load(weeks: int) -> None:
 @click.option("--revoke", is_flag=True, help="Make every address of this person worthless instead.")
 @talks
 def feed(person: str | None, revoke: bool) -> None:
-    """Make a secret address for calendar programs; it is shown this once (O4).
+    """Make a secret address for calendar programs (O4). It is shown once.
 
     \b
     tocsin oncall feed ines-moreau
@@ -169,7 +169,9 @@ def feed(person: str | None, revoke: bool) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @talks
 def import_calendar(rotation: str, file: Path) -> None:
-    """Put a calendar in the place of a rotation's last imported one (O4).
+    """Import a calendar as a rotation's shifts (O4).
+
+    It takes the place of the one imported last.
 
     The playbook must allow it with "imports: true". An event is somebody's by its attendee or its summary: an id, a
     name or an e-mail address of people.yaml. Where the calendar names nobody, the rotation's people take their turns.

@@ -182,6 +182,8 @@ def _head(screen: Screen, view: dict[str, Any]) -> None:
         rows.append(("slack", _room(view["room"])))
     if view["bridge_url"]:
         rows.append(("bridge", view["bridge_url"]))
+    said = (view["bridge_url"], view["room"]["url"] if view["room"] else "")
+    rows += [("look at", f"{link['label']}: {link['url']}") for link in view["links"] if link["url"] not in said]
     rows.append(("alerts", f"{view['firing']} firing"))
     if view["unproven"]:
         rows.append(("unproven", view["unproven"]))

@@ -16,7 +16,7 @@ _ASKS_EVERY_S = 0.5
 @click.option("--wait", default=30.0, show_default=True, type=click.FloatRange(0, 3600), help="Seconds for an answer.")
 @talks
 def test_page(person: str, wait: float) -> None:
-    """Send somebody a test page by the real way, and say what came of it.
+    """Send somebody a test page the real way, and say how it went.
 
     It goes by every contact method at once, is marked as a test, asks nobody else, and counts in no figure. Ask again
     to see how the one stands that still waits for its answer.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def watchdog(ctx: click.Context) -> None:
-    """Watch Tocsin from outside, and page by other ways when it does not work (E4).
+    """Watch Tocsin from outside, and page when it fails (E4).
 
     Run it on another machine if you can. It has its own database, settings and channels: TOCSIN_WATCHDOG_….
 
@@ -50,7 +50,7 @@ def run() -> None:
 @click.option("--by", default="", metavar="PERSON", help="Who knows of it.")
 @answers
 def answer(by: str) -> None:
-    """Say that you know: the alarm falls silent until it is another one (E4).
+    """Say that you know: the alarm is silent until there is another (E4).
 
     \b
     tocsin watchdog answer --by ines-moreau

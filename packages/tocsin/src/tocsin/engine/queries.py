@@ -27,10 +27,11 @@ from tocsin.core.incident import Incident
 from tocsin.core.judgement import commander, unproven
 from tocsin.core.kinds import Kind
 from tocsin.core.limits import ROOMS_LOOKED_THROUGH
+from tocsin.core.messages import Link
 from tocsin.core.narration import clause_of, figure, narrate
 from tocsin.core.objectives import holds
 from tocsin.core.oncall import duty
-from tocsin.core.pointers import bridge
+from tocsin.core.pointers import bridge, links
 from tocsin.core.room import Room
 from tocsin.core.rules import RuleKind, first
 from tocsin.core.scorecard import Promise, promises
@@ -118,6 +119,8 @@ class View(msgspec.Struct, frozen=True):
     """What of the playbook's actions was asked for here, oldest first (M3, M4)."""
     delegate: PersonId | None = None
     """Who may approve in the commander's stead."""
+    links: tuple[Link, ...] = ()
+    """Where to look next: the bridge, the room, dashboards and health endpoints."""
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -331,6 +334,7 @@ def _view(incident: Incident, due: tuple[Due, ...], missing: str, given: Situati
         suspected=incident.suspected,
         gathering=bool(incident.diagnosed.gatherings),
         size=incident.size,
+        links=tuple(links(incident, given.rules)),
     )
 
 

@@ -24,7 +24,7 @@ from tocsin.engine.open_pages import Waiting, acknowledge_all, waiting
 from tocsin.engine.queries import View
 from tocsin.store.port import Conflict, StoreUnavailable
 from tocsin.web.pages.errand import errand
-from tocsin.web.pages.layout import TONES, facts, page, points, prose
+from tocsin.web.pages.layout import TONES, facts, page, points, prose, ways
 from tocsin.web.problems import Declined, Fault, explain, headers_of
 from tocsin.web.site import Site, TheSite, says
 
@@ -114,6 +114,7 @@ def _head(view: View, rules: Rulebook, now: Instant) -> str:
         "Affected": components,
         "Why": f"{because} ({clause})" if because and clause else because or clause,
         "Alerts": f"{view.firing} firing" if view.firing else "",
+        "Differs": view.summary[0] if view.summary else "",
         "In hand": _in_hand(view, rules),
     }
     return (
@@ -193,6 +194,7 @@ def _yours(grant: Grant, view: View, rules: Rulebook) -> str:
         f'<div class="said{" late" if late else ""}"><strong>You are on it.</strong>'
         f"<br>Next: {escape(view.next_action)}</div>"
         f"{points(names((grant.person,), rules), lines)}"
+        f"{ways('Where to look', view.links)}"
     )
 
 

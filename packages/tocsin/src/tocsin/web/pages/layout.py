@@ -3,11 +3,14 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Final
 
 from litestar import Response
+
+from tocsin.core.messages import Link
+from tocsin.core.outbound import is_web_url
 
 _STYLE: Final = """
 :root{color-scheme:light dark;--ground:#f4f3f0;--card:#fff;--ink:#1b1d21;--soft:#5d636d;--line:#dedcd6;--act:#14532d;
@@ -40,11 +43,13 @@ border:2px solid var(--line)}
 label{color:var(--soft)}
 input{width:100%;min-height:3rem;padding:0 .8rem;border:2px solid var(--line);border-radius:12px;
 background:var(--ground);color:var(--ink);font:inherit}
-input:focus-visible,button:focus-visible{outline:4px solid var(--calm);outline-offset:3px}
+input:focus-visible,button:focus-visible,a:focus-visible{outline:4px solid var(--calm);outline-offset:3px}
 .next{margin:1.15rem 0 0}
 .next h2{font-size:1rem;margin:0 0 .3rem}
 .next ul{margin:0;padding-left:1.15rem}
 .next li{margin:.25rem 0}
+.ways ul{list-style:none;padding:0}
+.ways a{display:block;padding:.6rem 0;color:var(--calm)}
 .said{margin:1.1rem 0 0;padding:.85rem 1rem;border-radius:12px;border:2px solid var(--good);font-size:1.1rem}
 .said.late{border-color:var(--worst)}
 code{font:.92em ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}
@@ -91,3 +96,11 @@ def points(heading: str, lines: tuple[str, ...]) -> str:
     """Answer a short list under a heading."""
     items = "".join(f"<li>{prose(line)}</li>" for line in lines if line)
     return f'<section class="next"><h2>{escape(heading)}</h2><ul>{items}</ul></section>'
+
+
+def ways(heading: str, links: Iterable[Link]) -> str:
+    """Answer links under a heading, each high enough for a thumb; nothing without any."""
+    items = "".join(
+        f'<li><a href="{escape(link.url)}">{escape(link.label)}</a></li>' for link in links if is_web_url(link.url)
+    )
+    return f'<section class="next ways"><h2>{escape(heading)}</h2><ul>{items}</ul></section>' if items else ""
