@@ -128,7 +128,7 @@ class ZoomBridges:
         for _ in range(PAGES_MAX):
             asked = urlencode({"type": "scheduled", "page_size": PAGE_SIZE, "next_page_token": after})
             answer = await get(self._http, f"{self._meetings}?{asked}", _bearer(token), self._timeout_s, LIST_MAX)
-            said = self._read(answer, _Listed)
+            said = self._read(answer, _Listed, token)
             if not isinstance(said, _Listed):
                 return said
             for each in said.meetings:
@@ -153,12 +153,12 @@ class ZoomBridges:
         }
         headers = {**_bearer(token), "Content-Type": "application/json"}
         answer = await post(self._http, self._meetings, msgspec.json.encode(meeting), headers, self._timeout_s)
-        said = self._read(answer, _Meeting)
+        said = self._read(answer, _Meeting, token)
         if isinstance(said, Deferred) and said.wait is None:
             return Deferred(said.why, _SETTLES)  # It may have been made all the same.
         return said
 
-    def _read(self, answer: Answer | Deferred, kind: type[T]) -> T | Deferred | Rejected:
+    def _read(self, answer: Answer | Deferred, kind: type[T], token: str) -> T | Deferred | Rejected:
         if isinstance(answer, Deferred):
             return answer
         passing = _passing(answer)
@@ -167,7 +167,7 @@ class ZoomBridges:
         if answer.status in (httpx.codes.OK, httpx.codes.CREATED):
             return _decoded(answer.body, kind)
         code = _fault(answer).code
-        if answer.status == _TOKEN or code == _NO_SCOPE:
+        if (answer.status == _TOKEN or code == _NO_SCOPE) and token == self._token:
             self._token = ""  # The next attempt asks for another, with the scopes that the app has by then.
         if answer.status == _TOKEN:
             return Deferred(f"Zoom does not take its token any more ({code}); the next attempt asks for another")
