@@ -56,6 +56,19 @@ def slack_rulebook() -> Rulebook:
     return compiled(msgspec.structs.replace(playbook, about=msgspec.structs.replace(playbook.about, channels=channels)))
 
 
+@lru_cache
+def zoom_rulebook(url: str = "") -> Rulebook:
+    """Answer the shipped playbook with Slack set up and each grave incident's call made in Zoom; ``url`` stands in."""
+    playbook = load(shipped("agentic-flow"))
+    about = playbook.about
+    assert about.bridge is not None
+    bridge = msgspec.structs.replace(about.bridge, by="zoom", url=url)
+    channels = {**about.channels, "slack": "slack"}
+    return compiled(
+        msgspec.structs.replace(playbook, about=msgspec.structs.replace(about, channels=channels, bridge=bridge))
+    )
+
+
 def minutes(number: float) -> TimeDelta:
     return TimeDelta(minutes=number)
 

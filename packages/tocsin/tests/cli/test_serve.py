@@ -147,10 +147,16 @@ def test_a_link_secret_that_others_can_read_is_refused(serve: Start, tmp_path: P
 def test_a_drill_and_what_is_not_set_up_are_shown_loudly(serve: Start, tmp_path: Path) -> None:
     folder = quiet_playbook(tmp_path)
     book = folder / "playbook.yaml"
-    book.write_text(book.read_text().replace("  slack: console", "  slack: slack"))
+    said = (
+        book.read_text()
+        .replace("  slack: console", "  slack: slack")
+        .replace("bridge: {url:", "bridge: {by: zoom, url:")
+    )
+    book.write_text(said)
     server = serve(TOCSIN_PLAYBOOK=str(folder), TOCSIN_PLAYBOOK_SPEED="60", TOCSIN_PROMETEUS_URL="http://x")
     assert "!! DRILL: everything goes 60 times as fast" in server.output
     assert "!! missing  slack: the playbook uses it; set TOCSIN_SLACK_TOKEN" in server.output
+    assert "!! missing  zoom: the playbook has it make the bridges; set TOCSIN_ZOOM_ACCOUNT_ID" in server.output
     assert 'TOCSIN_PROMETEUS_URL is not a setting; did you mean "TOCSIN_PROMETHEUS_URL"?' in server.output
 
 

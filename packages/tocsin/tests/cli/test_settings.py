@@ -50,6 +50,8 @@ def test_an_empty_variable_is_as_none() -> None:
         ("TOCSIN_PLAYBOOK_SPEED", "nan", "above 0"),
         ("TOCSIN_SMTP_SECURITY", "ssl", "starttls, tls or plain"),
         ("TOCSIN_SMTP_HOST", "mail.example.org", "TOCSIN_SMTP_FROM"),
+        ("TOCSIN_ZOOM_CLIENT_SECRET", "s", "TOCSIN_ZOOM_ACCOUNT_ID and TOCSIN_ZOOM_CLIENT_ID and TOCSIN_ZOOM_USER"),
+        ("TOCSIN_ZOOM_API_URL", "api.zoom.us", "http://"),
         ("TOCSIN_PROMETHEUS_URL", "127.0.0.1:9090", "http://"),
         ("TOCSIN_LOG_LEVEL", "loud", "debug, info, warning or error"),
         ("TOCSIN_LINK_SECRET", "short", "none"),

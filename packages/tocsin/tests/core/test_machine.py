@@ -31,6 +31,7 @@ from tocsin.core.commands import (
     ProposeMitigation,
     RaiseFlag,
     ReachMilestone,
+    RecordBridge,
     RecordDelivery,
     RecordDiagnostics,
     RecordMeasurement,
@@ -56,17 +57,17 @@ from tocsin.core.incident import fold
 from tocsin.core.judgement import commander
 from tocsin.core.messages import Intent
 from tocsin.core.notifications import intents
-from tocsin.core.room_steps import RoomFound
+from tocsin.core.room_steps import OpenBridge, RoomFound
 from tocsin.core.stages import Stage
 from tocsin.engine.handler import headline
 from tocsin.simulate import laws
 from tocsin.store.port import Append
 
 from ..arms import ACTIONS, BEFORE, armed
-from ..builders import SEV1, SEV2, SEV3, SEV4, Tale, brief, changed, minutes, samples, slack_rulebook
+from ..builders import SEV1, SEV2, SEV3, SEV4, Tale, brief, changed, minutes, samples, zoom_rulebook
 
 BOOK = armed()
-BOOK = changed(BOOK, rooms=slack_rulebook().rooms, rows=slack_rulebook().rows)
+BOOK = changed(BOOK, rooms=zoom_rulebook().rooms, rows=zoom_rulebook().rows, bridge_by="zoom")
 SEVERITIES = st.sampled_from([SEV1, SEV2, SEV3, SEV4])
 PEOPLE = st.sampled_from([*sorted(BOOK.people)[:8], "ines-moreau", "aisha-bello", "stranger"]).map(PersonId)
 ACTORS = st.builds(Actor, st.one_of(PEOPLE, st.none()), st.just("test"), st.booleans())
@@ -223,6 +224,10 @@ class AnyIncident(RuleBasedStateMachine):
         intent = self.steps.pop(place % len(self.steps))
         assert intent.step is not None
         why = "" if ends == "done" else "refused"
+        if isinstance(intent.step, OpenBridge):
+            made = RoomFound(id=intent.id, url=f"https://zoom.example/j/{intent.id}")
+            self._do(RecordBridge(intent=intent.id, found=made, why=why))
+            return
         found = RoomFound(id=f"{type(intent.step).__name__}-{intent.id}", text="x", author="U0AF0004")
         self._do(RecordRoom(step=intent.step, intent=intent.id, found=found, why=why, gone=ends == "gone"))
 

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 from whenever import TimeDelta
 
+from tocsin.channels.rooms_port import Bridges
 from tocsin.channels.slack import SlackChannel
 from tocsin.channels.slack_rooms import SlackRooms
 from tocsin.core import events as e
@@ -76,7 +77,13 @@ class House(Whole):
         self.http = http
         rooms = SlackRooms(http, TOKEN, state.base_url, timeout_s=2, pace=1000)
         channels = {CONSOLE: self.channel, ChannelName("slack"): SlackChannel(http, TOKEN, state.base_url, 2, 1000)}
-        self.dispatcher = Dispatcher(store, self.handler, channels, _link, self.clock, Chance(3), self.telemetry, rooms)
+        self.dispatcher = Dispatcher(
+            store, self.handler, channels, _link, self.clock, Chance(3), self.telemetry, rooms, self.bridges()
+        )
+
+    def bridges(self) -> Bridges | None:
+        """What makes calls."""
+        return None
 
     def reborn(self) -> "House":
         """Another process over the same disk."""

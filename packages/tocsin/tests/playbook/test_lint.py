@@ -51,6 +51,22 @@ BROKEN = {
         ),
         ("bad-address", "bridge.url"),
     ),
+    "a bridge without an address": (
+        (
+            "playbook.yaml",
+            'watch: {holds_for: 10m, clause: "4"}',
+            'watch: {holds_for: 10m, clause: "4"}\nbridge: {severities: [MAJOR], clause: x}',
+        ),
+        ("bad-address", "bridge"),
+    ),
+    "bridges made by what is not set up": (
+        (
+            "playbook.yaml",
+            'watch: {holds_for: 10m, clause: "4"}',
+            'watch: {holds_for: 10m, clause: "4"}\nbridge: {by: zoom, severities: [MAJOR], clause: x}',
+        ),
+        ("channel-not-set-up", "bridge.by"),
+    ),
     "rooms for a severity that is none": (
         (
             "playbook.yaml",

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from tocsin.core.bridges import BRIDGES
 from tocsin.core.commands import Situation
 from tocsin.core.room_saga import ROOMS, engaged, summary, topic
 from tocsin.simulate.mishaps import CrashPoint
 from tocsin.simulate.scenario import ChannelFault, Scenario, load
 from tocsin.simulate.world import World
 
-from ..builders import slack_rulebook
+from ..builders import slack_rulebook, zoom_rulebook
 from .conftest import EVERY, SEEDS
 
 DRILL = str(Path(__file__).parent / "crash-drill.yaml")
@@ -76,3 +77,36 @@ async def test_dying_again_and_again_in_rough_weather_does_too() -> None:
 
     assert world.crashes > 20
     lawful(world)
+
+
+async def called(seed: int, points: tuple[CrashPoint, ...] = (), weather: str = "fair") -> World:
+    """Play it with calls made in Zoom, under the same weather as the rooms."""
+    story = drill(weather)
+    rough = tuple(replace(each, channel=BRIDGES) for each in story.channels if each.channel == ROOMS)
+    world = World(replace(story, channels=(*story.channels, *rough)), zoom_rulebook(), seed, crashes=points)
+    await world.play()
+    assert world.laws.broken == [], f"seed {seed}, crashes {points}"
+    return world
+
+
+def connected(world: World) -> None:
+    """Each incident that asked for a call has one, and no call is nobody's."""
+    wanted = [each for each in world.incidents.values() if each.bridge is not None]
+    assert wanted
+    assert len(world.bridges.calls) == len(wanted)
+    assert len({each.bridge.url for each in wanted if each.bridge}) == len(wanted)
+    assert all(each.bridge and each.bridge.url for each in wanted)
+
+
+@pytest.mark.clause("R3")
+@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("weather", ["fair", "rough"])
+async def test_every_incident_that_asked_for_a_call_has_one_of_its_own_in_the_end(seed: int, weather: str) -> None:
+    connected(await called(seed, weather=weather))
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+async def test_dying_at_any_write_leaves_one_call(where: str) -> None:
+    writes = (await called(2)).store.writes
+    for number in range(1, writes + 1, EVERY * 3):
+        connected(await called(2, (CrashPoint(where, number),)))  # type: ignore[arg-type]

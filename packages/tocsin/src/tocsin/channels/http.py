@@ -29,15 +29,34 @@ async def post(
     http: httpx.AsyncClient, url: str, content: bytes, headers: Mapping[str, str], timeout_s: float
 ) -> Answer | Deferred:
     """Post a body once. Redirects are not followed: they would carry secrets to an address nobody allowed."""
+    return await _ask(http, "POST", url, content, headers, timeout_s, ANSWER_MAX)
+
+
+async def get(
+    http: httpx.AsyncClient, url: str, headers: Mapping[str, str], timeout_s: float, most: int
+) -> Answer | Deferred:
+    """Fetch once, and no more than ``most`` bytes."""
+    return await _ask(http, "GET", url, b"", headers, timeout_s, most)
+
+
+async def _ask(
+    http: httpx.AsyncClient,
+    method: str,
+    url: str,
+    content: bytes,
+    headers: Mapping[str, str],
+    timeout_s: float,
+    most: int,
+) -> Answer | Deferred:
     sent = {**headers, "Accept-Encoding": "identity"}  # A small packed answer must not become a huge one.
     try:
         async with (
             asyncio.timeout(timeout_s),  # For the whole; httpx alone would let a provider drip one byte at a time.
             http.stream(
-                "POST", url, content=content, headers=sent, timeout=timeout_s, follow_redirects=False
+                method, url, content=content, headers=sent, timeout=timeout_s, follow_redirects=False
             ) as answer,
         ):
-            return Answer(answer.status_code, answer.headers, await _beginning(answer))
+            return Answer(answer.status_code, answer.headers, await _beginning(answer, most))
     except (httpx.TimeoutException, TimeoutError):
         # It may have arrived all the same. The key makes it safe to ask again.
         return Deferred(why="no answer in time")
@@ -45,13 +64,13 @@ async def post(
         return Deferred(why=f"unreachable: {type(error).__name__}")
 
 
-async def _beginning(answer: httpx.Response) -> bytes:
+async def _beginning(answer: httpx.Response, most: int) -> bytes:
     read = bytearray()
     async for chunk in answer.aiter_raw():
         read += chunk
-        if len(read) > ANSWER_MAX:
+        if len(read) > most:
             break
-    return bytes(read[:ANSWER_MAX])
+    return bytes(read[:most])
 
 
 def wait(answer: Answer) -> TimeDelta | None:

@@ -1,4 +1,4 @@
-"""The port of the incidents' rooms: one step goes in, what became of it comes out.
+"""The ports of the incidents' rooms and bridges: one step goes in, what became of it comes out.
 
 As with a channel, an adapter tries once and never raises for what the world does. A step that was done before, by an
 attempt whose answer was lost, is recognised and accepted: nothing is made, posted or invited twice.
@@ -10,7 +10,7 @@ from tocsin.channels.port import Accepted, Deferred, DeliveryKey, Outcome, Rejec
 from tocsin.core.messages import Message
 from tocsin.core.room_steps import RoomFound, RoomStep
 
-__all__ = ["Accepted", "Deferred", "DeliveryKey", "Found", "Gone", "Outcome", "Rejected", "Rooms"]
+__all__ = ["Accepted", "Bridges", "Deferred", "DeliveryKey", "Found", "Gone", "Outcome", "Rejected", "Rooms"]
 
 
 class Found(Accepted, frozen=True, tag="found"):
@@ -33,4 +33,17 @@ class Rooms(Protocol):
 
     async def take(self, step: RoomStep, message: Message, key: DeliveryKey) -> Outcome:
         """Try a step once; ``message`` is what is said in taking it."""
+        ...
+
+
+class Bridges(Protocol):
+    """Something that makes calls for incidents to talk in (R3)."""
+
+    @property
+    def pace(self) -> float:
+        """How many calls a second the provider makes at most."""
+        ...
+
+    async def open(self, topic: str, mark: str) -> Outcome:
+        """Try once to make the call with this mark, or find it if an earlier attempt made it: `Found`, with its URL."""
         ...

@@ -49,6 +49,9 @@ class Banner:
             remedy = _HOW.get(name, f"one of {', '.join(['console', *_HOW])}, in playbook.yaml")
             yield f"  !! missing  {name}: the playbook uses it; set {remedy}"
         yield f"  rooms       {_rooms(rules)}"
+        if rules.bridge_by == "zoom" and not settings.zoom_account_id:
+            remedy = "TOCSIN_ZOOM_ACCOUNT_ID, _CLIENT_ID, _CLIENT_SECRET and _USER"
+            yield f"  !! missing  zoom: the playbook has it make the bridges; set {remedy}"
         sources = [settings.prometheus_url, *(f"{key}: {url}" for key, url in settings.prometheus_sources.items())]
         if any(sources):
             yield f"  objectives  asked of {', '.join(each for each in sources if each)}"

@@ -126,7 +126,8 @@ def note(incident: str, text: str, by: str | None) -> None:
 def room(incident: str, name: str, by: str | None) -> None:
     """Give an incident a Slack channel of its own (R2).
 
-    Grave ones get theirs by themselves. Without a name it is made of severity, component and title.
+    Grave ones get theirs by themselves. Without a name it is made of severity, component and title. A bridge that was
+    given up is asked for again, too (R3).
 
     \b
     tocsin room INC-42

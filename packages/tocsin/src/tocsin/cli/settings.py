@@ -231,7 +231,8 @@ def _check(settings: Settings) -> None:
             raise SettingsError(
                 f'{PREFIX}PROMETHEUS_SOURCES: "{value}" of "{source}" is no URL. Write it with http:// or https://.'
             )
-    _check_twilio(settings)
+    _check_whole(settings, "twilio", ("account_sid", "auth_token", "from"), "account SID, auth token and sender")
+    _check_whole(settings, "zoom", _ZOOM, "account id, client id, client secret and user")
     if settings.smtp_host and not settings.smtp_from:
         raise SettingsError(
             "TOCSIN_SMTP_FROM is missing: mails need a sender. Give an address such as tocsin@example.org."
@@ -243,13 +244,14 @@ def _check(settings: Settings) -> None:
         )
 
 
-def _check_twilio(settings: Settings) -> None:
-    parts = {name: getattr(settings, f"twilio_{name}") for name in ("account_sid", "auth_token", "from")}
-    missing = [f"{PREFIX}TWILIO_{name.upper()}" for name, value in parts.items() if not value]
-    if missing and len(missing) < len(parts):
-        raise SettingsError(f"{' and '.join(missing)}: missing. Twilio needs account SID, auth token and sender.")
+def _check_whole(settings: Settings, provider: str, names: tuple[str, ...], needs: str) -> None:
+    """Refuse a provider that is set up by half."""
+    missing = [f"{PREFIX}{provider}_{name}".upper() for name in names if not getattr(settings, f"{provider}_{name}")]
+    if missing and len(missing) < len(names):
+        raise SettingsError(f"{' and '.join(missing)}: missing. {provider.capitalize()} needs {needs}.")
 
 
+_ZOOM: Final = ("account_id", "client_id", "client_secret", "user")
 _LINK_SECRET_MIN: Final = 16
 
 

@@ -10,11 +10,12 @@ PROVIDER_SECRETS: Final = (
     "pagerduty_webhook_secret",
     "slack_signing_secret",
     "twilio_auth_token",
+    "zoom_client_secret",
     "apprise_urls",
 )
 """Settings that may be read from a file of their own."""
 
-PROVIDER_URLS: Final = ("pagerduty_url", "slack_hooks_url", "twilio_url")
+PROVIDER_URLS: Final = ("pagerduty_url", "slack_hooks_url", "twilio_url", "zoom_url", "zoom_api_url")
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,3 +40,11 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     twilio_url: str = "https://api.twilio.com"
     apprise_urls: dict[str, str] = {}
     """Name to Apprise URL; the name ``*`` serves all other addresses, which stand for ``{address}`` in it."""
+    zoom_account_id: str = ""
+    zoom_client_id: str = ""
+    zoom_client_secret: str = ""
+    """Who we are to Zoom: a Server-to-Server OAuth app."""
+    zoom_user: str = ""
+    """In whose name calls are made: an e-mail address, or Zoom's id of the user."""
+    zoom_url: str = "https://zoom.us"
+    zoom_api_url: str = "https://api.zoom.us/v2"

@@ -18,7 +18,7 @@ from whenever import Instant, TimeDelta
 
 from tocsin.actions.port import Target
 from tocsin.channels.port import Channel
-from tocsin.channels.rooms_port import Rooms
+from tocsin.channels.rooms_port import Bridges, Rooms
 from tocsin.cli.files import folder_of
 from tocsin.cli.session import Failed
 from tocsin.cli.settings import Settings, SettingsError, load
@@ -27,7 +27,7 @@ from tocsin.cli.wiring_targets import targets
 from tocsin.core.actions import TargetKind
 from tocsin.core.ids import ChannelName
 from tocsin.core.rules import Rulebook
-from tocsin.engine.clock import Chance, Numbers, SystemClock
+from tocsin.engine.clock import Chance, Clock, Numbers, SystemClock
 from tocsin.engine.contacts import Contacts
 from tocsin.engine.diagnostics import Diagnoser
 from tocsin.engine.dispatcher import Dispatcher
@@ -243,8 +243,8 @@ async def wire(settings: Settings, rules: Rulebook, store: Store) -> Tocsin:
     reached = targets(settings, playbooks, clock)
     measured = _measured(settings, http, playbooks)
     rota = Rota(store, playbooks, chance, channels)
-    rooms = _rooms(settings, http)
-    dispatcher = Dispatcher(store, handler, channels, links.sign, clock, chance, telemetry, rooms)
+    rooms, bridges = _rooms(settings, http), _bridges(settings, clock, http)
+    dispatcher = Dispatcher(store, handler, channels, links.sign, clock, chance, telemetry, rooms, bridges)
     # With turns of its own: what is compared for a summary must tear no gap into a watch.
     compared = _measured(settings, http, playbooks)
     engine = Engine(
@@ -302,3 +302,19 @@ def _rooms(settings: Settings, http: "httpx.AsyncClient | None") -> Rooms | None
     from tocsin.channels.slack_rooms import SlackRooms  # noqa: PLC0415
 
     return SlackRooms(http, settings.slack_token, settings.slack_base_url)
+
+
+def _bridges(settings: Settings, clock: Clock, http: "httpx.AsyncClient | None") -> Bridges | None:
+    if not settings.zoom_account_id or http is None:
+        return None
+    from tocsin.channels.zoom import ZoomApp, ZoomBridges  # noqa: PLC0415
+
+    app = ZoomApp(
+        account=settings.zoom_account_id,
+        client=settings.zoom_client_id,
+        secret=settings.zoom_client_secret,
+        user=settings.zoom_user,
+        url=settings.zoom_url,
+        api_url=settings.zoom_api_url,
+    )
+    return ZoomBridges(http, app, clock.now)

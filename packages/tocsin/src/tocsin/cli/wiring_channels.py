@@ -30,6 +30,7 @@ def calls_out(settings: Settings) -> bool:
         settings.webhook_allow,
         settings.deadman_url,
         settings.twilio_account_sid,
+        settings.zoom_account_id,
         _pagerduty_asked(settings),
     )
     return any(asked)

@@ -35,7 +35,7 @@ class Announcement(StrEnum):
     UNREACHED = "unreached"
     UPDATE = "update"
     ROOM = "room"
-    """The incident has a Slack channel of its own."""
+    """The incident has a Slack channel of its own, or a call."""
     ROLE = "role"
     """A person filled a role or handed it over."""
     COMPONENT = "component"

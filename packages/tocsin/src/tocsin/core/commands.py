@@ -305,6 +305,15 @@ class RecordRoom(Command, frozen=True, kw_only=True, tag="record_room"):
     """The room takes nothing from us any more."""
 
 
+class RecordBridge(Command, frozen=True, kw_only=True, tag="record_bridge"):
+    """What became of the incident's bridge: made, or given up with a reason."""
+
+    intent: IntentId
+    found: RoomFound = RoomFound()
+    why: str = ""
+    """Set when it was given up."""
+
+
 class Resolve(Command, frozen=True, kw_only=True, tag="resolve"):
     """Declare the incident resolved; unverified only by its commander, with a reason (V4)."""
 
@@ -358,6 +367,7 @@ AnyCommand = (
     | OpenRoom
     | MarkMessage
     | RecordRoom
+    | RecordBridge
     | Resolve
     | Reopen
     | CloseIncident

@@ -9,7 +9,7 @@ Deciding twice changes nothing: a command that asks for what is already so yield
 
 from typing import assert_never
 
-from tocsin.core import errands, gathering, judgement, mitigation, paging, relief, reporting, rooms
+from tocsin.core import bridges, errands, gathering, judgement, mitigation, paging, relief, reporting, rooms
 from tocsin.core.commands import (
     Acknowledge,
     AddComponent,
@@ -33,6 +33,7 @@ from tocsin.core.commands import (
     RaiseFlag,
     ReachMilestone,
     Reason,
+    RecordBridge,
     RecordDelivery,
     RecordDiagnostics,
     RecordMeasurement,
@@ -127,6 +128,8 @@ def _act(draft: Draft, command: AnyCommand, given: Situation) -> None:  # noqa: 
             paging.record_delivery(draft, command, given)
         case OpenRoom() | MarkMessage() | RecordRoom():
             rooms.act(draft, command, given)
+        case RecordBridge():
+            bridges.record(draft, command, given)
         case Declare():
             raise AssertionError("declared above")
         case _:

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from whenever import Instant
 
-from tocsin.core import errands, rooms
+from tocsin.core import bridges, errands, rooms
 from tocsin.core.commands import Situation
 from tocsin.core.draft import Draft
 from tocsin.core.events import (
@@ -37,6 +37,7 @@ from tocsin.core.rules import (
     MethodKind,
     NextOnLadder,
     OnRotation,
+    OpenABridge,
     OpenARoom,
     Page,
     RaiseLevel,
@@ -74,6 +75,8 @@ def carry_out(draft: Draft, rule: Rule, consequence: Consequence, given: Situati
             _close(draft, rule, given)
         case OpenARoom():
             rooms.ask(draft, given)
+        case OpenABridge():
+            bridges.ask(draft, given)
         case _:
             assert_never(consequence)
 

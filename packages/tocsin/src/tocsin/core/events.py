@@ -35,6 +35,9 @@ from tocsin.core.page_events import (
 )
 from tocsin.core.relief_events import AcknowledgmentExtended, ReliefAsked, ResponderRelieved
 from tocsin.core.room_events import (
+    BridgeAsked,
+    BridgeFailed,
+    BridgeOpened,
     MessageMarked,
     RoomArchived,
     RoomAsked,
@@ -63,6 +66,9 @@ __all__ = [
     "Actor",
     "AlertBrief",
     "ApprovalDelegated",
+    "BridgeAsked",
+    "BridgeFailed",
+    "BridgeOpened",
     "DiagnosticsBegun",
     "DiagnosticsGathered",
     "Event",
@@ -420,5 +426,8 @@ AnyEvent = (
     | RoomLost
     | RoomRegained
     | RoomArchived
+    | BridgeAsked
+    | BridgeOpened
+    | BridgeFailed
     | Concluded
 )

@@ -21,7 +21,7 @@ from tocsin.core.ids import ComponentId, IncidentId, IntentId, PersonId, RoleNam
 from tocsin.core.kinds import Kind
 from tocsin.core.limits import ROOM_NOTES_REMEMBERED, UNDELIVERED_REMEMBERED
 from tocsin.core.pages import Pages
-from tocsin.core.room import CHANGING, Room, changed
+from tocsin.core.room import CHANGING, Bridge, Room, bridged, changed
 from tocsin.core.sent import Sent, sent_after
 from tocsin.core.stages import Stage, later_than
 from tocsin.core.utterance import Utterance
@@ -80,6 +80,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """The notices given up last, by which a failure told twice is known."""
     room: Room | None = None
     """The incident's own Slack channel, as far as it has come."""
+    bridge: Bridge | None = None
+    """The incident's own call, as far as it has come; None: none was asked for."""
     noted: tuple[str, ...] = ()
     """The messages of the room that stand in the timeline already."""
     kind: Kind = Kind.INCIDENT
@@ -279,6 +281,15 @@ def _room_step_failed(incident: Incident, event: e.RoomStepFailed) -> Incident:
     return replace(_room_changed(incident, event), undelivered=undelivered)
 
 
+def _bridged(incident: Incident, event: e.BridgeAsked | e.BridgeOpened | e.BridgeFailed) -> Incident:
+    return replace(incident, bridge=bridged(incident.bridge, event))
+
+
+def _bridge_failed(incident: Incident, event: e.BridgeFailed) -> Incident:
+    undelivered = (*incident.undelivered, event.intent)[-UNDELIVERED_REMEMBERED:]
+    return replace(_bridged(incident, event), undelivered=undelivered)
+
+
 def _update_posted(incident: Incident, event: e.UpdatePosted) -> Incident:
     after = _response(incident, event, m.UPDATED, m.updated(event.audience))
     return _said(after, event, event.audience, event.text)
@@ -431,6 +442,9 @@ def _concluded(incident: Incident, event: e.Concluded) -> Incident:
 _EVOLUTIONS: Mapping[type, Callable[[Incident, Any], Incident]] = {
     **dict.fromkeys(CHANGING, _room_changed),
     e.RoomStepFailed: _room_step_failed,
+    e.BridgeAsked: _bridged,
+    e.BridgeOpened: _bridged,
+    e.BridgeFailed: _bridge_failed,
     e.AlertsAttached: _alerts_attached,
     e.AlertsCleared: _alerts_cleared,
     e.SeverityRaised: _severity_raised,

@@ -105,6 +105,12 @@ NOTICE_PATIENCE: Final = TimeDelta(hours=6)
 ROOM_PATIENCE: Final = TimeDelta(hours=2)
 """How long one step on an incident's room is tried. Longer than Slack asks anybody to wait."""
 
+BRIDGE_PATIENCE: Final = TimeDelta(minutes=3)
+"""How long a call is waited for where the playbook has an address to use instead. Else as long as a room's steps."""
+
+BRIDGE_TOPIC_MAX: Final = 200
+"""Characters of a meeting's topic, as Zoom documents."""
+
 ROOM_NAME_MAX: Final = 72
 """Characters of a room's name. Slack takes 80; the rest is for what tells two of the same name apart."""
 

@@ -6,7 +6,7 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core.ids import ChannelName, IncidentId, IntentId, PageId, PersonId, RunId, Severity
-from tocsin.core.room_steps import RoomStep
+from tocsin.core.room_steps import OpenBridge, RoomStep
 from tocsin.core.rules import Method
 
 
@@ -128,7 +128,7 @@ class Intent(msgspec.Struct, frozen=True):
     person: PersonId | None = None
     approval: Asked | None = None
     """What waits for this person's approval: the message carries the link to it."""
-    step: RoomStep | None = None
-    """What is to be done to the incident's room with the message; None: the message is delivered."""
+    step: RoomStep | OpenBridge | None = None
+    """What is to be done to the incident's room or bridge with the message; None: the message is delivered."""
     not_before: Instant | None = None
     """When it is due, if that is later than when it arose."""

@@ -275,6 +275,9 @@ _LINES: Mapping[type, Callable[[Any, _Names], str]] = {
     e.RoomLost: lambda v, n: f"The Slack channel is lost to us: {v.why}; its messages go elsewhere",
     e.RoomRegained: lambda v, n: "Tocsin is back in the Slack channel",
     e.RoomArchived: lambda v, n: "The Slack channel is archived",
+    e.BridgeAsked: lambda v, n: "Opening a call for the incident",
+    e.BridgeOpened: lambda v, n: f"The incident bridge is {v.url}",
+    e.BridgeFailed: lambda v, n: f"Could not open a call for the incident: {v.why}",
     e.MessageMarked: lambda v, n: f"{_somebody(v, n)} marked a message of the Slack channel for the timeline",
 }
 

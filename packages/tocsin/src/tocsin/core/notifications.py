@@ -9,8 +9,8 @@ from itertools import chain
 
 from msgspec.structs import replace
 
+from tocsin.core import bridges, room_saga
 from tocsin.core import events as e
-from tocsin.core import room_saga
 from tocsin.core.audience import Announcement, Audience
 from tocsin.core.commands import Situation
 from tocsin.core.events import AnyEvent
@@ -40,6 +40,7 @@ _ANNOUNCED = {
     e.IncidentReopened: Announcement.REOPENED,
     e.NobodyReachable: Announcement.UNREACHED,
     e.RoomOpened: Announcement.ROOM,
+    e.BridgeOpened: Announcement.ROOM,
     e.RoleAssigned: Announcement.ROLE,
     e.ComponentAdded: Announcement.COMPONENT,
     e.NoteAdded: Announcement.NOTE,
@@ -103,6 +104,8 @@ def _intents(incident: Incident, event: AnyEvent, given: Situation) -> Iterable[
         case e.UpdatePosted():
             audience = given.rules.audiences.get(event.audience)
             return _to_audiences((audience,) if audience else (), incident, event, event.text, given)
+        case e.BridgeAsked():
+            return (bridges.intent(incident, event, given),)
         case e.NotificationFailed() if event.unsaid:
             audiences = (each for each in given.rules.audiences.values() if each.in_room)
             return _to_audiences(audiences, incident, event, event.unsaid, given)
@@ -130,9 +133,16 @@ def _announced(incident: Incident, event: AnyEvent, given: Situation) -> Iterabl
     audiences = (
         audience
         for audience in given.rules.audiences.values()
-        if what in audience.announces and incident.severity in audience.severities
+        if _hears(audience, what, event) and incident.severity in audience.severities
     )
     return _to_audiences(audiences, incident, event, headline(incident, event, given), given)
+
+
+def _hears(audience: Audience, what: Announcement, event: AnyEvent) -> bool:
+    """Tell whether an audience is told of an event. Of a call, who reads in the room always is, the public never."""
+    if isinstance(event, e.BridgeOpened):
+        return not audience.public and (audience.in_room or what in audience.announces)
+    return what in audience.announces
 
 
 def _asked(
@@ -187,13 +197,14 @@ def _to_audiences(
         if method is None:
             continue  # A person posts it there by hand and says so.
         in_room = method.kind is MethodKind.SLACK
+        said = replace(message, links=()) if audience.public else message  # They let in where responders work.
         yield Intent(
             id=intent_id(incident.id, incident.size, f"a{place}"),
             incident=incident.id,
             rank=RANKS[kind],
             channel=method.channel,
             address=method.address,
-            message=_entry(incident, event, text, given) if in_room else message,
+            message=_entry(incident, event, text, given) if in_room else said,
             created_at=event.at,
             give_up_at=event.at + NOTICE_PATIENCE,
             method=method,

@@ -27,7 +27,14 @@ def links(incident: Incident, rules: Rulebook, *, in_room: bool = False) -> Iter
 
 
 def bridge(incident: Incident, rules: Rulebook) -> str:
-    """Answer where the responders talk; empty if this severity has no bridge (R3)."""
-    if incident.severity not in rules.bridge_severities:
+    """Answer where the responders talk; empty if this severity has no bridge, or its call is not made yet (R3).
+
+    While a call of the incident's own may still come, no other is named: nobody must wait alone in the wrong one.
+    """
+    made = incident.bridge
+    if made is not None and made.url:
+        return made.url
+    given_up = made is not None and made.failed
+    if incident.severity not in rules.bridge_severities or (rules.bridge_by != "url" and not given_up):
         return ""
     return rules.bridge_url.replace(INCIDENT_PLACE, incident.id.lower())

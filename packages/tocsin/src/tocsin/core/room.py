@@ -1,4 +1,4 @@
-"""How far an incident's room has come: the part of the fold that its events make."""
+"""How far an incident's room and its bridge have come: the part of the fold that their events make."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,6 +9,9 @@ from msgspec.structs import replace
 from tocsin.core.ids import PersonId
 from tocsin.core.limits import ROOM_NOTES_REMEMBERED
 from tocsin.core.room_events import (
+    BridgeAsked,
+    BridgeFailed,
+    BridgeOpened,
     MessageMarked,
     RoomArchived,
     RoomAsked,
@@ -79,3 +82,23 @@ def changed(room: Room | None, event: object) -> Room | None:
         return Room(event.name)
     change = _CHANGES.get(type(event))
     return room if room is None or change is None else change(room, event)
+
+
+class Bridge(msgspec.Struct, frozen=True):
+    """The call of one incident, made for it."""
+
+    url: str = ""
+    """Empty until it is made."""
+    failed: bool = False
+    """It was given up."""
+
+
+def bridged(bridge: Bridge | None, event: BridgeAsked | BridgeOpened | BridgeFailed) -> Bridge:
+    """Answer the bridge after one more event."""
+    match event:
+        case BridgeAsked():
+            return Bridge()
+        case BridgeOpened():
+            return Bridge(event.url)
+        case BridgeFailed():
+            return replace(bridge or Bridge(), failed=True)

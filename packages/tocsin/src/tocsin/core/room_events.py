@@ -1,4 +1,7 @@
-"""What happened to an incident's room (R2, K6): part of the stored format, like everything in `tocsin.core.events`."""
+"""What happened to an incident's room and to its bridge (R2, R3, K6).
+
+Part of the stored format, like everything in `tocsin.core.events`.
+"""
 
 from tocsin.core.event import Event
 from tocsin.core.ids import IntentId, PersonId
@@ -61,3 +64,26 @@ class MessageMarked(Event, frozen=True, kw_only=True, tag="message_marked"):
     """Somebody said that a message of the room belongs into the timeline; it is fetched."""
 
     message: str
+
+
+class BridgeAsked(Event, frozen=True, kw_only=True, tag="bridge_asked"):
+    """The incident is to have a call of its own (R3)."""
+
+    clause: str = "R3"
+
+
+class BridgeOpened(Event, frozen=True, kw_only=True, tag="bridge_opened"):
+    """The call is there: this is where the responders talk."""
+
+    url: str
+    meeting: str
+    """What the provider calls it."""
+    clause: str = "R3"
+
+
+class BridgeFailed(Event, frozen=True, kw_only=True, tag="bridge_failed"):
+    """The call was given up; the playbook's own address stands for it, if it has one."""
+
+    why: str
+    intent: IntentId
+    clause: str = "R3"

@@ -75,6 +75,13 @@ RoomStep = (
 )
 
 
+class OpenBridge(msgspec.Struct, frozen=True, tag="bridge"):
+    """Make a call for the incident. No step on its room: it is made where there is no room, too."""
+
+    mark: str
+    """By which the call is known again after an answer was lost: no other call anywhere carries it."""
+
+
 class RoomFound(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a step that was done brought to light."""
 

@@ -7,6 +7,7 @@ what stands in the room, says `tocsin.core.room_saga`.
 import re
 import unicodedata
 
+from tocsin.core import bridges
 from tocsin.core import events as e
 from tocsin.core.commands import MarkMessage, OpenRoom, Reason, RecordRoom, Refused, Situation
 from tocsin.core.draft import Draft
@@ -61,7 +62,11 @@ def act(draft: Draft, command: OpenRoom | MarkMessage | RecordRoom, given: Situa
 
 
 def _open(draft: Draft, command: OpenRoom, given: Situation) -> None:
-    """Ask for a room by hand."""
+    """Ask for a room by hand, and for the bridge if it was given up."""
+    if draft.incident.bridge is not None:
+        bridges.ask(draft, given, by=command.by)
+        if given.rules.rooms is None:
+            return  # The bridge is all that there is to ask for.
     if given.rules.rooms is None:
         raise Refused(
             Reason.NO_ROOMS,

@@ -173,7 +173,13 @@ class OpenARoom(msgspec.Struct, frozen=True, tag="open_room"):
     """Give the incident a Slack channel of its own (R2)."""
 
 
-Consequence = Page | Tell | Announce | RaiseLevel | Remind | SoundAlarm | JudgeMitigation | Close | OpenARoom
+class OpenABridge(msgspec.Struct, frozen=True, tag="open_bridge"):
+    """Give the incident a call of its own (R3)."""
+
+
+Consequence = (
+    Page | Tell | Announce | RaiseLevel | Remind | SoundAlarm | JudgeMitigation | Close | OpenARoom | OpenABridge
+)
 
 
 class Clockwork(StrEnum):
@@ -424,7 +430,11 @@ class Rulebook(msgspec.Struct, frozen=True):
     """From how many affected components on an incident counts as spread (E1)."""
     links: Mapping[str, str]
     bridge_url: str = ""
+    """Empty: there is none, or only a call that is made for the incident."""
     bridge_severities: tuple[Severity, ...] = ()
+    bridge_by: Literal["url", "zoom"] = "url"
+    """Whether each incident gets a call of its own; the address then stands for one that cannot be had."""
+    bridge_clause: str = "R3"
     ahead: Ahead | None = None
     """None: nothing is looked for ahead."""
     fairness: Fairness | None = None

@@ -31,6 +31,7 @@ _SIGNS: Final[Mapping[type, str]] = {
     e.MitigationEnded: "🔧",
     e.MitigationJudged: "📈",
     e.DiagnosticsBegun: "🔎",
+    e.BridgeOpened: "📞",
 }
 """By which a line is found again when a long channel is skimmed."""
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from whenever import Instant, TimeDelta
 
 from tocsin.channels.port import Accepted, Channel, Deferred, DeliveryKey, Outcome, Rejected
-from tocsin.channels.rooms_port import Rooms
+from tocsin.channels.rooms_port import Bridges, Rooms
 from tocsin.core.commands import RecordDelivery
 from tocsin.core.ids import ChannelName
 from tocsin.core.limits import (
@@ -24,7 +24,6 @@ from tocsin.core.limits import (
     DELIVERY_LEASE,
 )
 from tocsin.core.messages import Intent, Link, Message, MessageKind
-from tocsin.core.room_saga import ROOMS
 from tocsin.core.verification import CODE, NO_TIMELINE
 from tocsin.engine.clock import Chance, Clock
 from tocsin.engine.handler import Handler
@@ -53,17 +52,18 @@ class Dispatcher:
         chance: Chance,
         telemetry: Telemetry,
         rooms: Rooms | None = None,
+        bridges: Bridges | None = None,
     ) -> None:
         self._store = store
         self._handler = handler
-        self._rooms = RoomSteps(handler, rooms, clock)
+        self._rooms = RoomSteps(handler, rooms, bridges, clock)
         self._channels = channels
         self._sign_link = sign_link
         self._clock = clock
         self._chance = chance
         self._telemetry = telemetry
         paces = {name: channel.pace for name, channel in channels.items()}
-        self._paces = Paces({**paces, ROOMS: self._rooms.pace})
+        self._paces = Paces({**paces, **self._rooms.paces})
         self._under_way: set[asyncio.Task[None]] = set()
         self.health = ChannelHealth()
         self.code_of: Callable[[str], str] = lambda _: ""

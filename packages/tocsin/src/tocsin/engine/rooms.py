@@ -1,18 +1,20 @@
-"""The steps on incidents' rooms: one after another within a room, said as things stand when they are taken.
+"""The steps on incidents' rooms and bridges: one after another within a room, said as things stand when they are taken.
 
 The outbox promises no order, and what is kept current must not be overwritten by what was current before. So a step
 waits for the one before it, and takes its words from the incident as it is by then.
 """
 
 import asyncio
+from collections.abc import Mapping
 from weakref import WeakValueDictionary
 
-from tocsin.channels.rooms_port import Accepted, DeliveryKey, Found, Gone, Outcome, Rejected, Rooms
-from tocsin.core.commands import RecordRoom
-from tocsin.core.ids import IncidentId
+from tocsin.channels.rooms_port import Accepted, Bridges, DeliveryKey, Found, Gone, Outcome, Rejected, Rooms
+from tocsin.core.bridges import BRIDGES
+from tocsin.core.commands import RecordBridge, RecordRoom
+from tocsin.core.ids import ChannelName, IncidentId
 from tocsin.core.messages import Intent, Message
-from tocsin.core.room_saga import content, pointless
-from tocsin.core.room_steps import PostSummary, RoomFound, RoomStep, SetTopic, UpdateSummary
+from tocsin.core.room_saga import ROOMS, content, pointless
+from tocsin.core.room_steps import OpenBridge, PostSummary, RoomFound, RoomStep, SetTopic, UpdateSummary
 from tocsin.engine.clock import Clock
 from tocsin.engine.handler import Handler
 
@@ -27,22 +29,26 @@ Spot = tuple[IncidentId, type]
 class RoomSteps:
     """Takes steps where rooms are set up; says how to set them up where they are not."""
 
-    def __init__(self, handler: Handler, rooms: Rooms | None, clock: Clock) -> None:
+    def __init__(self, handler: Handler, rooms: Rooms | None, bridges: Bridges | None, clock: Clock) -> None:
         self._handler = handler
         self._rooms = rooms
+        self._bridges = bridges
         self._clock = clock
         self._locks: WeakValueDictionary[IncidentId, asyncio.Lock] = WeakValueDictionary()
         self._said: dict[Spot, Message] = {}
 
     @property
-    def pace(self) -> float:
+    def paces(self) -> Mapping[ChannelName, float]:
         """Answer how many steps a second may be taken."""
-        return self._rooms.pace if self._rooms else 1000.0
+        parts = {ROOMS: self._rooms, BRIDGES: self._bridges}
+        return {name: part.pace if part else 1000.0 for name, part in parts.items()}
 
     async def take(self, intent: Intent) -> Outcome | None:
         """Try a step once; None if it is pointless by now."""
         step = intent.step
         assert step is not None, "only a step is taken"
+        if isinstance(step, OpenBridge):
+            return await self._open(intent, step)
         lock = self._locks.setdefault(intent.incident, asyncio.Lock())
         async with lock:
             incident = await self._handler.load(intent.incident)
@@ -59,6 +65,14 @@ class RoomSteps:
                 self._remember(_spot(intent.incident, step), message)
             return outcome
 
+    async def _open(self, intent: Intent, step: OpenBridge) -> Outcome | None:
+        incident = await self._handler.load(intent.incident)
+        if incident is None or incident.bridge is None or incident.bridge.url:
+            return None
+        if self._bridges is None:
+            return Rejected("Zoom is not set up here; set TOCSIN_ZOOM_ACCOUNT_ID, _CLIENT_ID, _CLIENT_SECRET and _USER")
+        return await self._bridges.open(intent.message.text, step.mark)
+
     def _remember(self, spot: Spot, message: Message) -> None:
         self._said.pop(spot, None)
         self._said[spot] = message
@@ -66,10 +80,12 @@ class RoomSteps:
             del self._said[next(iter(self._said))]
 
 
-def record(intent: Intent, outcome: Outcome | None, why: str) -> RecordRoom:
+def record(intent: Intent, outcome: Outcome | None, why: str) -> RecordRoom | RecordBridge:
     """Answer the command that tells the incident what became of a step; ``why`` is set when it was given up."""
     assert intent.step is not None, "only a step is recorded"
     found = outcome.found if isinstance(outcome, Found) else RoomFound()
+    if isinstance(intent.step, OpenBridge):
+        return RecordBridge(intent=intent.id, found=found, why=why)
     return RecordRoom(step=intent.step, intent=intent.id, found=found, why=why, gone=isinstance(outcome, Gone))
 
 

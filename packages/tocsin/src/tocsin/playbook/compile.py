@@ -37,13 +37,15 @@ from tocsin.playbook.errand_rows import errand_rows, handoff_policy, monthly_pol
 from tocsin.playbook.indicators import error_log, objectives, thresholds
 from tocsin.playbook.measured import ComponentDoc, ReportDoc
 from tocsin.playbook.rows import SLACK, has_rooms, rows
-from tocsin.playbook.sections import DiagnosticsDoc, ErrorsDoc, MethodDoc, NotifyDoc, SeverityDoc, WatchDoc
+from tocsin.playbook.sections import BridgeDoc, DiagnosticsDoc, ErrorsDoc, MethodDoc, NotifyDoc, SeverityDoc, WatchDoc
 
 _ASKS_EVERY_MIN = TimeDelta(seconds=1)
 """However fast a demonstration runs, the objectives are not asked more often: Prometheus has no newer figures."""
 _HEARTBEAT_MIN = TimeDelta(seconds=30)
 """However fast a demonstration runs, a heartbeat has this long: its sender's clock is not sped up."""
 
+
+_NO_BRIDGE = BridgeDoc(severities=(), clause="R3")
 
 EMERGENCY_CONTACT = "emergency-contact"
 """The id of an emergency contact who stands outside the playbook's people."""
@@ -52,6 +54,7 @@ EMERGENCY_CONTACT = "emergency-contact"
 def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = TargetKind.KUBERNETES) -> Rulebook:
     """Answer the rulebook. ``speed`` divides every duration but the calendar's and the time limits of actions."""
     about, escalation = playbook.about, playbook.escalation
+    bridge = about.bridge or _NO_BRIDGE
     namespaces = {doc.id: doc.namespace for doc in playbook.components.values()}
     book = Rulebook(
         id=about.id,
@@ -88,11 +91,13 @@ def compiled(playbook: Playbook, *, speed: float = 1.0, workloads: TargetKind = 
         ),
         several_components=escalation.several_components,
         links=about.links,
-        bridge_url=about.bridge.url if about.bridge else "",
+        bridge_url=bridge.url,
+        bridge_severities=tuple(Severity(one) for one in bridge.severities),
+        bridge_by=bridge.by,
+        bridge_clause=bridge.clause,
         emergency=_emergency(playbook),
         relief=_relief(playbook),
         storm=_storm(playbook),
-        bridge_severities=tuple(Severity(one) for one in about.bridge.severities) if about.bridge else (),
         diagnostics=_diagnostics(about.diagnostics),
         actions=actions(playbook.acting, namespaces, workloads),
         failure_modes=failure_modes(playbook.acting),

@@ -125,7 +125,7 @@ def audiences(playbook: Playbook) -> Iterator[Problem]:
 
 
 def rooms(playbook: Playbook) -> Iterator[Problem]:
-    """Find audiences that would read in a room which no incident gets, and bridges with a place for nothing."""
+    """Find audiences that would read in a room which no incident gets, and bridges without an address."""
     if playbook.about.rooms is None:
         for key, audience in playbook.communication.audiences.items():
             if audience.in_room:
@@ -133,6 +133,9 @@ def rooms(playbook: Playbook) -> Iterator[Problem]:
                 remedy = "give playbook.yaml a rooms section, or take in_room away"
                 yield playbook.problem("no-rooms", place, "incidents get no Slack channel", remedy, "warning")
     bridge = playbook.about.bridge
+    if bridge is not None and bridge.by == "url" and not bridge.url:
+        remedy = 'add "url: …", or write "by: zoom" to give each incident a call of its own'
+        yield playbook.problem("bad-address", ("playbook.yaml", "bridge"), "this bridge has no address", remedy)
     if bridge is not None and re.search(r"[{}]", bridge.url.replace(INCIDENT_PLACE, "")):
         message = "this address has a place for something that is not known"
         remedy = f"write {INCIDENT_PLACE} for the incident's id, or no braces"
@@ -159,6 +162,10 @@ def not_configured(playbook: Playbook, configured: Collection[str]) -> Iterator[
         for number, method in enumerate(person.methods):
             for channel in _missing(method.channel, configured):
                 yield _not_set_up(playbook, ("people.yaml", "people", key, "methods", number), channel)
+    bridge = playbook.about.bridge
+    if bridge is not None and bridge.by != "url" and bridge.by not in configured:
+        place, message = ("playbook.yaml", "bridge", "by"), f"{bridge.by} makes the bridges and is not set up"
+        yield playbook.problem("channel-not-set-up", place, message, f"set {bridge.by} up, or give a url", "warning")
 
 
 def _missing(carrier: Carrier | None, configured: Collection[str]) -> Iterator[str]:

@@ -250,7 +250,7 @@ def reserved_names(playbook: Playbook) -> Iterator[Problem]:
 
 
 _TARGETS = ("acknowledge", "first-response", "initial-update", "resolution")
-_OURS = ("declared", "room", "ladder.", "alarm", "relief", "level.", *_TARGETS)
+_OURS = ("declared", "room", "bridge", "ladder.", "alarm", "relief", "level.", *_TARGETS)
 
 
 def _reserved(playbook: Playbook, place: Place, name: str) -> Problem:

@@ -15,6 +15,7 @@ from tocsin.core.rules import (
     Consequence,
     MethodKind,
     NextOnLadder,
+    OpenABridge,
     OpenARoom,
     Page,
     RaiseLevel,
@@ -53,6 +54,7 @@ def rows(playbook: Playbook, severity: SeverityDoc) -> tuple[Rule, ...]:
     return (
         *_declaration(severity),
         *_room(playbook, severity),
+        *_bridge(playbook, severity),
         *_ladder(playbook, severity),
         *_relief(playbook, severity),
         *_levels(playbook, severity),
@@ -100,6 +102,21 @@ def _room(playbook: Playbook, severity: SeverityDoc) -> Iterator[Rule]:
             after=m.OPENED,
             within=TimeDelta.ZERO,
             then=(OpenARoom(),),
+        )
+
+
+def _bridge(playbook: Playbook, severity: SeverityDoc) -> Iterator[Rule]:
+    bridge = playbook.about.bridge
+    if bridge is not None and bridge.by != "url" and severity.id in bridge.severities:
+        yield Rule(
+            id=row_id(severity.id, "bridge"),
+            clause=bridge.clause,
+            title="open a call for the incident",
+            severity=Severity(severity.id),
+            kind=RuleKind.STEP,
+            after=m.OPENED,
+            within=TimeDelta.ZERO,
+            then=(OpenABridge(),),
         )
 
 

@@ -4,7 +4,7 @@ One struct for each kind of row, strict about every key. Every row names the cla
 comes from.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -46,7 +46,9 @@ class BridgeDoc(Doc, frozen=True, kw_only=True):
     ``{incident}`` in the address stands for the incident's id, so that each has a call of its own.
     """
 
-    url: Line
+    by: Literal["url", "zoom"] = "url"
+    """``zoom``: each incident gets a call of its own, made in Zoom; ``url`` stands for it where none can be had."""
+    url: Line = ""
     severities: tuple[Key, ...]
     clause: Clause
 

@@ -95,7 +95,7 @@ class Process:
         decoders = {SOURCE: SimulatedSignals()}
         self.intake = Intake(store, self.handler, grouping, self.heartbeats, decoders, chance, self.telemetry)
         self.dispatcher = Dispatcher(
-            store, self.handler, world.channels, sign_link, clock, chance, self.telemetry, world.rooms
+            store, self.handler, world.channels, sign_link, clock, chance, self.telemetry, world.rooms, world.bridges
         )
         self.reconciler = Reconciler(store, self.handler, self.telemetry)
         self.watcher = Watcher(store, self.handler, world.service, self.telemetry)

@@ -1,7 +1,7 @@
-"""Incidents' rooms in a simulated workspace, which loses answers, asks to slow down and refuses as the scenario says.
+"""Incidents' rooms and bridges in a simulated world: it loses answers and refuses as the scenario says.
 
-Its faults are those of the channel ``rooms``. Names are unique, nobody is invited twice, and what an attempt did whose
-answer got lost is recognised.
+Its faults are those of the channels ``rooms`` and ``bridges``. Names are unique, nobody is invited twice, and what an
+attempt did whose answer got lost is recognised.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from whenever import Instant, TimeDelta
 
 from tocsin.channels.rooms_port import Accepted, Deferred, DeliveryKey, Found, Gone, Outcome, Rejected
-from tocsin.core.ids import IncidentId, PersonId
+from tocsin.core.bridges import BRIDGES
+from tocsin.core.ids import ChannelName, IncidentId, PersonId
 from tocsin.core.messages import Message
 from tocsin.core.room_saga import ROOMS
 from tocsin.core.room_steps import (
@@ -47,38 +48,76 @@ class SimulatedRoom:
     archived: bool = False
 
 
+class _Weather:
+    """What the scenario has in store for attempts at one provider."""
+
+    def __init__(
+        self, provider: str, channel: ChannelName, scenario: Scenario, seed: int, now: Callable[[], Instant]
+    ) -> None:
+        self._provider = provider
+        self._channel = channel
+        self._faults = tuple(fault for fault in scenario.channels if fault.channel == channel)
+        self._starts_at = scenario.starts_at
+        self._seed = seed
+        self._now = now
+        self._tries: dict[str, int] = {}
+
+    def met(self, key: str, do: Callable[[], Outcome]) -> Outcome:
+        """Answer what becomes of an attempt."""
+        attempt = self._tries[key] = self._tries.get(key, 0) + 1
+        for fault in self._faults_now():
+            chance = dice(self._seed, self._channel, key, attempt)
+            if chance.random() < fault.unreachable:
+                return Deferred(f"{self._provider} is unreachable")
+            if chance.random() < fault.refused:
+                return Rejected(f"{self._provider} refused it")
+            if chance.random() < fault.slow_down:
+                return Deferred(f"{self._provider} asked to slow down (429)", _SLOW_DOWN)
+            if chance.random() < fault.unsure:
+                do()
+                return Deferred(f"no answer from {self._provider} in time")
+        return do()
+
+    def _faults_now(self) -> Iterable[ChannelFault]:
+        passed = self._now() - self._starts_at
+        return (fault for fault in self._faults if fault.from_ <= passed < fault.until)
+
+
+class SimulatedBridges:
+    """Makes calls, or fails to."""
+
+    pace = 1000.0
+
+    def __init__(self, scenario: Scenario, seed: int, now: Callable[[], Instant]) -> None:
+        self._weather = _Weather("Zoom", BRIDGES, scenario, seed, now)
+        self.calls: list[tuple[str, str]] = []
+        """Mark and topic of each, in the order in which they were made."""
+
+    async def open(self, topic: str, mark: str) -> Outcome:
+        """Try once, and meet with whatever the scenario has in store for it."""
+        return self._weather.met(mark, lambda: self._do(topic, mark))
+
+    def _do(self, topic: str, mark: str) -> Outcome:
+        marks = [each for each, _ in self.calls]
+        if mark not in marks:
+            self.calls.append((mark, topic))
+            marks.append(mark)
+        number = str(marks.index(mark) + 1)
+        return Found(number, found=RoomFound(id=number, url=f"https://zoom.example/j/{number}"))
+
+
 class SimulatedRooms:
     """Makes and keeps rooms, or fails to."""
 
     pace = 1000.0
 
     def __init__(self, scenario: Scenario, seed: int, now: Callable[[], Instant]) -> None:
-        self._faults = tuple(fault for fault in scenario.channels if fault.channel == ROOMS)
-        self._starts_at = scenario.starts_at
-        self._seed = seed
-        self._now = now
-        self._tries: dict[DeliveryKey, int] = {}
+        self._weather = _Weather("Slack", ROOMS, scenario, seed, now)
         self.rooms: dict[str, SimulatedRoom] = {}
 
     async def take(self, step: RoomStep, message: Message, key: DeliveryKey) -> Outcome:
         """Try a step once, and meet with whatever the scenario has in store for it."""
-        attempt = self._tries[key] = self._tries.get(key, 0) + 1
-        for fault in self._faults_now():
-            chance = dice(self._seed, ROOMS, key, attempt)
-            if chance.random() < fault.unreachable:
-                return Deferred("Slack is unreachable")
-            if chance.random() < fault.refused:
-                return Rejected("Slack refused it")
-            if chance.random() < fault.slow_down:
-                return Deferred("Slack asked to slow down (429)", _SLOW_DOWN)
-            if chance.random() < fault.unsure:
-                self._do(step, message, key)
-                return Deferred("no answer from Slack in time")
-        return self._do(step, message, key)
-
-    def _faults_now(self) -> Iterable[ChannelFault]:
-        passed = self._now() - self._starts_at
-        return (fault for fault in self._faults if fault.from_ <= passed < fault.until)
+        return self._weather.met(key, lambda: self._do(step, message, key))
 
     def _do(self, step: RoomStep, message: Message, key: DeliveryKey) -> Outcome:
         if isinstance(step, CreateRoom):

@@ -27,7 +27,7 @@ from tocsin.simulate.laws import Laws
 from tocsin.simulate.mishaps import Crash, CrashPoint, SimulatedStore, VirtualClock
 from tocsin.simulate.people import People
 from tocsin.simulate.process import Part, Process
-from tocsin.simulate.rooms import SimulatedRooms
+from tocsin.simulate.rooms import SimulatedBridges, SimulatedRooms
 from tocsin.simulate.scenario import Scenario
 from tocsin.simulate.service import Service
 from tocsin.simulate.team import Act
@@ -67,6 +67,7 @@ class World:
         self.cluster = Cluster(self.rules, scenario.starts_at, self._world_changed)
         self.channels = {name: self._channel(name) for name in channel_names(self.rules)}
         self.rooms = SimulatedRooms(scenario, seed, lambda: self.clock.true)
+        self.bridges = SimulatedBridges(scenario, seed, lambda: self.clock.true)
         self.incidents: dict[IncidentId, Incident] = {}
         self.crashes = 0
         self.ended_at = scenario.starts_at + scenario.lasts
