@@ -88,7 +88,8 @@ SIGNAL_AGE_MAX: Final = TimeDelta(hours=24)
 """An alert that says it began before this is dated from its receipt: else every deadline would be long past."""
 
 DELIVERY_LEASE: Final = TimeDelta(seconds=45)
-"""How long a claimed message belongs to its dispatcher. Longer than any channel's own time limit."""
+"""How long a claimed message belongs to its dispatcher. Longer than any channel's own time limit. A start that knows
+itself alone does not wait for it; several nodes over one store would."""
 
 PAGE_PATIENCE: Final = TimeDelta(seconds=60)
 """How long one contact method is tried for a page before the next method is."""

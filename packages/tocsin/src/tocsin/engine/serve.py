@@ -102,6 +102,7 @@ class Engine:
         await self.handler.awake.load(self.store)
         await self.heartbeats.load(now)
         await self.errands.load(now)
+        await self.dispatcher.take_back(now)
         self.dispatcher.rung = self.ring
         self.handler.rung = self.ring
         if self.diagnoser is not None:
