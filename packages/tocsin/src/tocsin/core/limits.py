@@ -213,6 +213,19 @@ RUNS_PER_STEP: Final = 20
 
 RUNS_END_WITHIN: Final = TimeDelta(seconds=20)
 """How long a stopping server waits for what it is doing to the watched system; after that nobody knows its outcome."""
+
+STEPS_END_WITHIN: Final = TimeDelta(seconds=5)
+"""How long a stopping server lets its loops finish the steps they are in, while requests under way end. A step takes
+milliseconds, but it may wait for a measurement, or for its turn in an incident that a whole company was paged for."""
+
+DELIVERIES_END_WITHIN: Final = TimeDelta(seconds=12)
+"""How long a stopping server then waits for attempts under way: longer than most providers are given to answer. What
+is broken off is in hand of nobody, and the next start takes it up; until then nobody is paged, so it must be short."""
+
+STOPS_WITHIN: Final = TimeDelta(seconds=28)
+"""After how long a stopping server ends, whatever holds it: its steps, its runs, and a moment to let go of everything.
+Kubernetes kills after 30 seconds, and would not say what it was that did not end."""
+
 ARRANGED_AHEAD_MAX: Final = TimeDelta(hours=24 * 366 * 2)
 """How far ahead an arrangement may begin: nobody knows their holidays of the year after next."""
 

@@ -41,6 +41,8 @@ SignLink = Callable[[Intent, Instant], str]
 """Makes the signed link by which the receiver of a page acknowledges it."""
 
 
+_BREAKS_OFF_WITHIN_S = 1
+
 _NOBODY_HEARD = "the server ended while it was under way, and nobody heard what became of it"
 
 
@@ -111,6 +113,17 @@ class Dispatcher:
         """Wait until no attempt is under way."""
         while self._under_way:
             await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def stop(self, within: TimeDelta) -> None:
+        """Let what is under way end, for so long. The rest is broken off; still claimed, a start takes it back."""
+        late: set[asyncio.Task[None]] = set()
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=within.total("seconds"))
+        for task in late:
+            task.cancel()
+        if late:
+            # A moment to let go of a connection; what does not even end now is left behind.
+            await asyncio.wait(late, timeout=min(within.total("seconds"), _BREAKS_OFF_WITHIN_S))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
