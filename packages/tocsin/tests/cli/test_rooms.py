@@ -73,8 +73,7 @@ def test_a_server_killed_while_it_opens_the_channel_finishes_it_and_opens_no_sec
     server.again()
     finished = threading.Event()
     workspace.heard = lambda _: finished.set() if whole(workspace) else None
-    # What was claimed belongs to the dead until its lease runs out.
-    assert finished.wait(PATIENCE_S * 3), (workspace.calls, server.output)
+    assert finished.wait(PATIENCE_S), (workspace.calls, server.output)
 
     rooms = [each for each in workspace.workspace.channels.values() if each.creator == BOT]
     (room,) = rooms

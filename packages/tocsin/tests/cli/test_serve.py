@@ -4,6 +4,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,17 @@ def test_it_ends_gracefully_when_it_is_asked_to(serve: Start, ending: signal.Sig
     server = serve()
     assert server.end(ending) == 0
     assert "Traceback" not in server.output
+
+
+def test_an_end_that_something_holds_up_comes_all_the_same_and_says_where_it_was_held() -> None:
+    program = (
+        "import threading; from whenever import TimeDelta; from tocsin.cli.running import ends_within\n"
+        "def held(): threading.Event().wait()\n"
+        "ends_within(TimeDelta(milliseconds=1)); held()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "in held" in done.stderr
 
 
 def test_nothing_that_was_accepted_is_lost_when_it_is_killed(serve: Start, tmp_path: Path) -> None:

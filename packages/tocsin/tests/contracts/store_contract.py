@@ -10,7 +10,7 @@ from tocsin.core.ids import AlertFingerprint, Digest, GatheringId, IncidentId, I
 from tocsin.core.kinds import Kind
 from tocsin.core.limits import ATTACHMENTS_KEPT
 from tocsin.core.messages import MessageKind
-from tocsin.store.port import Adoption, Append, Change, Conflict, Counts, SignalRecord, Store, Unaccounted
+from tocsin.store.port import Adoption, Append, Change, Claimed, Conflict, Counts, SignalRecord, Store, Unaccounted
 
 from .run_contract import BOOSTER, RunContract
 from .store_values import (
@@ -330,6 +330,23 @@ class OutboxContract:
         assert await store.next_delivery_at() == after(2)
         assert await claimed(store, 2) == ["i"]
 
+    async def test_what_the_dead_had_in_hand_is_named_until_something_is_heard_of_it(self, store: Store) -> None:
+        names = ("tried before", "first", "second", "heard of", "untouched")
+        await store.commit(Change(intents=tuple(an_intent(name, minute=at) for at, name in enumerate(names))))
+        await store.commit(Change(attempts=(an_attempt("tried before", minute=1, again=3),)))
+        assert await claimed(store, 3, limit=3) == ["tried before", "first", "second"]
+        assert await claimed(store, 3.5, limit=1) == ["heard of"]
+        await store.commit(Change(attempts=(an_attempt("heard of", minute=3.6, again=9),)))
+        in_hand = tuple(
+            Claimed(an_intent(name, minute=at), tries, after(3))
+            for at, name, tries in ((0, "tried before", 1), (1, "first", 0), (2, "second", 0))
+        )
+        assert await store.abandoned() == in_hand
+        ends = (an_attempt("first", minute=3, again=4), an_attempt("second", minute=3, outcome="accepted"))
+        await store.commit(Change(attempts=ends))
+        assert await store.abandoned() == in_hand[:1]
+        assert await claimed(store, 4, limit=9) == ["first", "untouched"], "the rest are in somebody's hands"
+
     async def test_two_who_claim_at_once_never_get_the_same_message(self, store: Store) -> None:
         await store.commit(Change(intents=tuple(an_intent(str(n)) for n in range(30))))
         shares = await asyncio.gather(*(claimed(store, 1, limit=4) for _ in range(10)))
@@ -645,6 +662,7 @@ async def everything(store: Store) -> list[object]:
         [await store.latest_of_group(["a", "b", "agent-booster"]), await store.last_number()],
         [await store.due(after(minute), 3) for minute in (0, 5, 10, 100)],
         [await store.next_due_at(), await store.next_recheck_at(), await store.next_delivery_at()],
+        await store.abandoned(),
         [await store.inbox(limit) for limit in (1, 3, 100)],
         [await store.signal(SignalId(name)) for name in "abcdefgh"],
         await store.alerts([AlertFingerprint(name) for name in "abcdefgh"]),

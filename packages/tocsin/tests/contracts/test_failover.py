@@ -19,7 +19,8 @@ from tocsin.channels.failover import (
     after,
     order,
 )
-from tocsin.channels.port import Accepted, Channel, Deferred, DeliveryKey, Outcome, Rejected
+from tocsin.channels.port import Accepted, Channel, Deferred, DeliveryKey, Outcome, Rejected, in_doubt
+from tocsin.channels.twilio import IN_DOUBT_PAGE, RINGS_FOR_S, Account, VoiceChannel
 from tocsin.channels.webhook import WebhookChannel
 from tocsin.core.ids import ChannelName, IntentId
 from tocsin.core.limits import DELIVERY_LEASE
@@ -241,6 +242,19 @@ def test_everybody_is_asked_the_well_ones_first_in_the_playbooks_order(rests: li
 
     assert len(asked) == min(len(names), PROVIDERS_MAX)
     assert sorted(asked, key=lambda name: (healths.get(name, Health()).rests(NOON), names.index(name))) == list(asked)
+
+
+async def test_after_an_attempt_without_an_end_the_most_careful_of_them_says_how_long_to_wait(
+    rig: TwoRig,
+) -> None:
+    keyed = rig.channel()
+    telephone = VoiceChannel(httpx.AsyncClient(), Account("AC1", "token", "+15550100123"))
+    both = FailoverChannel({FIRST: keyed, SECOND: telephone}, {}, lambda: NOON)
+
+    assert in_doubt(keyed, MessageKind.PAGE) == TimeDelta.ZERO
+    assert in_doubt(both, MessageKind.PAGE) == in_doubt(telephone, MessageKind.PAGE) == IN_DOUBT_PAGE
+    assert TimeDelta(seconds=RINGS_FOR_S) <= IN_DOUBT_PAGE, "a telephone may ring as long"
+    await telephone.close()
 
 
 def test_one_attempt_by_all_of_them_ends_within_its_lease() -> None:

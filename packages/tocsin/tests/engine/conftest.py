@@ -127,6 +127,7 @@ class Whole:
         await self.heartbeats.load(self.clock.now())
         await self.errands.load(self.clock.now())
         await self.handler.awake.load(self.store)
+        await self.dispatcher.take_back(self.clock.now())
         return self
 
     def again(self) -> "Whole":

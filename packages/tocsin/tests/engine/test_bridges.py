@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from msgspec.structs import replace
+from whenever import TimeDelta
 
 from tocsin.channels.rooms_port import Bridges
 from tocsin.channels.zoom import ZoomApp, ZoomBridges
 from tocsin.core import events as e
+from tocsin.core.bridges import BRIDGES
 from tocsin.core.commands import OpenRoom
 from tocsin.core.ids import IncidentId
 from tocsin.core.incident import Incident
+from tocsin.core.limits import DELIVERY_LEASE
 from tocsin.core.pointers import bridge
 from tocsin.core.rules import Rulebook
 from tocsin.store.memory import MemoryStore
@@ -192,3 +195,18 @@ async def test_without_zoom_the_timeline_says_how_to_get_calls_and_everything_el
     (summary,) = (each for each in state.messages if each["text"].startswith("NOW"))
     assert "https://meet.example/inc-1" in str(summary["blocks"])
     assert len(await house.of(e.RoomSummarised)) == 1
+
+
+@pytest.mark.clause("R3")
+async def test_a_start_leaves_zoom_the_time_to_list_what_a_killed_server_may_have_made(town: Town) -> None:
+    await town.declare()
+    at = town.clock.at
+    await town.store.claim(at, at + DELIVERY_LEASE, 100, {})
+
+    reborn = town.reborn()
+    await reborn.dispatcher.take_back(at)
+
+    early = await reborn.store.claim(at + TimeDelta(seconds=29), at + DELIVERY_LEASE, 100, {})
+    late = await reborn.store.claim(at + TimeDelta(seconds=31), at + DELIVERY_LEASE, 100, {})
+    assert early
+    assert [intent.channel for intent, _ in late] == [BRIDGES]

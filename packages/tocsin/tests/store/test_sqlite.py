@@ -14,14 +14,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tocsin.core.ids import SignalId
+from tocsin.core.ids import IncidentId, SignalId
+from tocsin.core.kinds import Kind
+from tocsin.store import queries
 from tocsin.store.lock import StoreInUse
 from tocsin.store.port import Change, StoreUnavailable
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.writer import Writer
 from tocsin.store.writes import Rows
 
-from ..contracts.store_values import NOON, a_note, a_signal, an_intent, following, incident_id, opening
+from ..contracts.store_values import NOON, a_note, a_signal, after, an_intent, following, incident_id, opening
 
 WRITER = Path(__file__).with_name("write_until_killed.py")
 
@@ -194,6 +196,16 @@ async def test_a_change_that_cannot_be_written_fails_alone(store: SqliteStore) -
     assert [signal.id for signal in await store.inbox(10)] == ["one", "two"]
 
 
+async def test_what_was_claimed_by_a_process_that_is_gone_is_known_to_the_next(path: Path) -> None:
+    first = await SqliteStore.open(path)
+    await first.commit(Change(intents=(an_intent("in hand"), an_intent("untouched"))))
+    await first.claim(after(1), after(2), 1, {})
+    await first.close()
+    second = await SqliteStore.open(path)
+    assert [(each.intent.id, each.claimed_at) for each in await second.abandoned()] == [("in hand", after(1))]
+    await second.close()
+
+
 async def test_closing_finishes_what_is_queued(path: Path) -> None:
     store = await SqliteStore.open(path)
     queued = [asyncio.create_task(store.commit(Change(signals=(a_signal(str(n)),)))) for n in range(50)]
@@ -232,6 +244,23 @@ async def test_the_timeline_stands_as_text_that_a_person_can_read(store: SqliteS
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reader:
         found = reader.execute("SELECT body ->> 'text' FROM events WHERE incident = 'INC-1' AND number = 2")
         assert found.fetchone() == ("restarted the pod",)
+
+
+@pytest.mark.parametrize("before", [None, incident_id(2)])
+async def test_open_incidents_are_listed_without_sorting_all_that_there_are(
+    store: SqliteStore, path: Path, before: IncidentId | None
+) -> None:
+    await store.commit(Change(appends=(opening(1), opening(2))))
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reader:
+        engine = sa.create_engine("sqlite://", creator=lambda: reader)
+        with engine.connect() as connection:
+            asked: list[tuple[str, object]] = []
+            sa.event.listen(engine, "before_cursor_execute", lambda *args: asked.append((args[2], args[3])))
+            queries.headlines(connection, True, before, 10, Kind.INCIDENT)
+            statement, parameters = asked[0]
+            plan = reader.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()  # type: ignore[arg-type]
+    steps = [row[-1] for row in plan]
+    assert not [step for step in steps if "TEMP B-TREE" in step], steps
 
 
 def _integrity(path: Path) -> str:

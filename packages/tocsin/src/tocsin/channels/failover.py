@@ -12,9 +12,9 @@ import msgspec
 from msgspec.structs import replace
 from whenever import Instant, TimeDelta
 
-from tocsin.channels.port import Accepted, Channel, Deferred, DeliveryKey, Outcome, Rejected
+from tocsin.channels.port import Accepted, Channel, Deferred, DeliveryKey, Outcome, Rejected, in_doubt
 from tocsin.core.ids import ChannelName
-from tocsin.core.messages import Message
+from tocsin.core.messages import Message, MessageKind
 from tocsin.core.rules import JOINS
 
 REST_FIRST: Final = TimeDelta(seconds=30)
@@ -73,6 +73,10 @@ class FailoverChannel:
     def settles(self) -> bool:
         """Tell whether any of the providers keeps state of a page."""
         return any(settles(channel) for channel in self._channels.values())
+
+    def in_doubt(self, kind: MessageKind) -> TimeDelta:
+        """Answer how long to wait after an attempt without an end: any of the providers may have been asked last."""
+        return max(in_doubt(channel, kind) for channel in self._channels.values())
 
     async def deliver(self, message: Message, address: str, key: DeliveryKey) -> Outcome:
         """Ask the providers in turn."""

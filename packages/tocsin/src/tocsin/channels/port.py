@@ -9,7 +9,7 @@ from typing import NewType, Protocol
 import msgspec
 from whenever import TimeDelta
 
-from tocsin.core.messages import Message
+from tocsin.core.messages import Message, MessageKind
 
 DeliveryKey = NewType("DeliveryKey", str)
 """The same for every attempt at one message, so that a provider which can will deliver it once."""
@@ -42,6 +42,9 @@ class Channel(Protocol):
 
     One whose provider keeps state of a page says so by an attribute ``settles`` that is true. It is then told how each
     page was settled, by a message of the kind ``settled``.
+
+    One whose provider knows no keys, and for which the same message twice is a telephone that rings twice, says by a
+    method ``in_doubt(kind)`` how long to wait after an attempt of which nobody heard the end.
     """
 
     @property
@@ -56,3 +59,10 @@ class Channel(Protocol):
     async def close(self) -> None:
         """Give back connections."""
         ...
+
+
+def in_doubt(carrier: object, kind: MessageKind) -> TimeDelta:
+    """Answer how long to wait after an attempt of which nobody heard the end: not at all, if a repeat is harmless."""
+    asked = getattr(carrier, "in_doubt", None)
+    wait: TimeDelta = asked(kind) if asked else TimeDelta.ZERO
+    return wait

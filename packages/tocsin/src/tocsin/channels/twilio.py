@@ -5,7 +5,7 @@ callbacks, and so does what became of them.
 
 Twilio takes no idempotency key. A request without an answer may be ringing already, so the next attempt waits longer
 than usual: meanwhile Twilio's own callback about the first one, which carries our key, ends the matter if it got
-through.
+through. The same holds of a request that was under way when we were killed.
 """
 
 import base64
@@ -114,9 +114,12 @@ class _Twilio:
             fields += [("StatusCallbackEvent", event) for event in self._events]
         answer = await post(self._http, self._url, urlencode(fields).encode(), self._headers(), self._timeout_s)
         if isinstance(answer, Deferred):
-            doubt = IN_DOUBT_PAGE if message.kind is MessageKind.PAGE else IN_DOUBT_OTHER
-            return replace(answer, wait=doubt)
+            return replace(answer, wait=self.in_doubt(message.kind))
         return _outcome(answer)
+
+    def in_doubt(self, kind: MessageKind) -> TimeDelta:
+        """Answer how long to leave Twilio the time to call back about an attempt that may have got through."""
+        return IN_DOUBT_PAGE if kind is MessageKind.PAGE else IN_DOUBT_OTHER
 
     async def close(self) -> None:
         """Give back connections."""

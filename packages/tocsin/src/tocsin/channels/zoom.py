@@ -19,6 +19,7 @@ from whenever import Instant, TimeDelta
 
 from tocsin.channels.http import Answer, get, post, wait
 from tocsin.channels.rooms_port import Deferred, Found, Outcome, Rejected
+from tocsin.core.messages import MessageKind
 from tocsin.core.room_steps import RoomFound
 
 T = TypeVar("T")
@@ -120,6 +121,10 @@ class ZoomBridges:
         if isinstance(found, _Meeting):
             return Found(str(found.id), found=RoomFound(id=str(found.id), url=found.join_url))
         return found
+
+    def in_doubt(self, _: MessageKind) -> TimeDelta:
+        """Answer how long to leave Zoom the time to list a call that may have been made."""
+        return _SETTLES
 
     # The meeting.
 

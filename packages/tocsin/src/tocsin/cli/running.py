@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import logging
 import os
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 import uvicorn
 import uvloop
+from whenever import TimeDelta
 
 from tocsin.cli.banner import Banner
 from tocsin.cli.logs import set_up
@@ -19,6 +21,7 @@ from tocsin.cli.session import Failed
 from tocsin.cli.settings import Settings, SettingsError
 from tocsin.cli.wiring import Tocsin, open_store, rulebook, wire
 from tocsin.cli.wiring_channels import secrets
+from tocsin.core.limits import STOPS_WITHIN
 from tocsin.core.rules import Rulebook
 from tocsin.playbook.problems import PlaybookErrors
 from tocsin.store.port import Store, StoreUnavailable
@@ -105,7 +108,7 @@ async def _run(tocsin: Tocsin, server: "_Server", listener: socket.socket) -> in
     engine.add_done_callback(lambda _: server.end())  # An engine that broke must not leave a web that accepts.
     with _Signals(tocsin, server, engine).handled():
         await server.serve(sockets=[listener])
-        tocsin.engine.stop()
+        tocsin.engine.stop()  # If it was not a signal that ended the server.
         await asyncio.wait([engine])
     if not server.started:
         return 1
@@ -115,6 +118,15 @@ async def _run(tocsin: Tocsin, server: "_Server", listener: socket.socket) -> in
         _log.critical("the engine broke; start again: nothing that was accepted is lost", exc_info=fault)
         return 1
     return 0
+
+
+def ends_within(limit: TimeDelta) -> None:
+    """End this process after so long whatever holds it, and say on stderr where it was held.
+
+    The clock for it is a thread that needs nothing of Python's: neither a loop that is stuck nor a thread that cannot
+    be called back keeps it from that. Ended like this is like being killed, which loses nothing.
+    """
+    faulthandler.dump_traceback_later(limit.total("seconds"), exit=True)
 
 
 class _Server(uvicorn.Server):
@@ -151,8 +163,10 @@ class _Server(uvicorn.Server):
         yield
 
     def end(self) -> None:
-        """Stop accepting, and wait for the requests under way."""
-        self.should_exit = True
+        """Stop accepting, and wait for the requests under way; from now on the time counts."""
+        first, self.should_exit = not self.should_exit, True
+        if first:
+            ends_within(STOPS_WITHIN)
 
     def end_now(self) -> None:
         """Do not wait."""
@@ -187,6 +201,7 @@ class _Signals:
             self._server.end_now()
             self._engine.cancel()
         self._server.end()
+        self._tocsin.engine.stop()  # Requests under way need none of its loops, and those must not begin anything now.
 
     def _reload(self) -> None:
         if self._reloading is None or self._reloading.done():

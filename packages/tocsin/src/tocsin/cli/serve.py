@@ -1,7 +1,7 @@
 """``tocsin serve``: one process, one loop, the engine and the web in it.
 
 Whatever ends it, nothing is lost: what was accepted stands in the store, and what was owed is owed again at the next
-start. A graceful end only spares others the wait until leases run out.
+start. A graceful end only spares people a second message where the first was under way; so it is bounded.
 """
 
 from pathlib import Path

@@ -88,7 +88,8 @@ SIGNAL_AGE_MAX: Final = TimeDelta(hours=24)
 """An alert that says it began before this is dated from its receipt: else every deadline would be long past."""
 
 DELIVERY_LEASE: Final = TimeDelta(seconds=45)
-"""How long a claimed message belongs to its dispatcher. Longer than any channel's own time limit."""
+"""How long a claimed message belongs to its dispatcher. Longer than any channel's own time limit. A start that knows
+itself alone does not wait for it; several nodes over one store would."""
 
 PAGE_PATIENCE: Final = TimeDelta(seconds=60)
 """How long one contact method is tried for a page before the next method is."""
@@ -218,6 +219,19 @@ RUNS_PER_STEP: Final = 20
 
 RUNS_END_WITHIN: Final = TimeDelta(seconds=20)
 """How long a stopping server waits for what it is doing to the watched system; after that nobody knows its outcome."""
+
+STEPS_END_WITHIN: Final = TimeDelta(seconds=5)
+"""How long a stopping server lets its loops finish the steps they are in, while requests under way end. A step takes
+milliseconds, but it may wait for a measurement, or for its turn in an incident that a whole company was paged for."""
+
+DELIVERIES_END_WITHIN: Final = TimeDelta(seconds=12)
+"""How long a stopping server then waits for attempts under way: longer than most providers are given to answer. What
+is broken off is in hand of nobody, and the next start takes it up; until then nobody is paged, so it must be short."""
+
+STOPS_WITHIN: Final = TimeDelta(seconds=28)
+"""After how long a stopping server ends, whatever holds it: its steps, its runs, and a moment to let go of everything.
+Kubernetes kills after 30 seconds, and would not say what it was that did not end."""
+
 ARRANGED_AHEAD_MAX: Final = TimeDelta(hours=24 * 366 * 2)
 """How far ahead an arrangement may begin: nobody knows their holidays of the year after next."""
 

@@ -1,7 +1,8 @@
 """The dispatcher: brings what the outbox holds to the channels, and what became of it back as commands.
 
 At least once, by lease: a message belongs to whoever claimed it until the lease runs out, so a dispatcher that dies in
-the middle is not missed for long. A page overtakes everything. An attempt is one attempt; whether to try again later or
+the middle is not missed for long; and the next one does not even wait for that, where it is known that nobody else
+lives. A page overtakes everything. An attempt is one attempt; whether to try again later or
 by another method is written down before it is done.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping
 from msgspec.structs import replace
 from whenever import Instant, TimeDelta
 
-from tocsin.channels.port import Accepted, Channel, Deferred, DeliveryKey, Outcome, Rejected
+from tocsin.channels.port import Accepted, Channel, Deferred, DeliveryKey, Outcome, Rejected, in_doubt
 from tocsin.channels.rooms_port import Bridges, Rooms
 from tocsin.core.commands import RecordDelivery
 from tocsin.core.ids import ChannelName
@@ -37,6 +38,11 @@ from tocsin.store.port import Attempt, AttemptOutcome, Change, Store, StoreUnava
 
 SignLink = Callable[[Intent, Instant], str]
 """Makes the signed link by which the receiver of a page acknowledges it."""
+
+
+_BREAKS_OFF_WITHIN_S = 1
+
+_NOBODY_HEARD = "the server ended while it was under way, and nobody heard what became of it"
 
 
 class Dispatcher:
@@ -71,6 +77,23 @@ class Dispatcher:
         self.rung: Callable[[], None] = lambda: None
         """Called when an attempt ends, so that whoever sleeps looks again."""
 
+    async def take_back(self, now: Instant) -> None:
+        """Take in hand again, at a start, what dispatchers now dead had in hand; before the first step.
+
+        Nobody heard what became of it, so it counts as an attempt without an answer, made when it was claimed: the
+        ledger has it, a provider that keeps state of a page is told how that ended, and back-off keeps a server that
+        dies again and again from ringing at every start. From that instant on a channel in doubt waits, too.
+        """
+        attempts = []
+        for claimed in await self._store.abandoned():
+            intent, began_at = claimed.intent, min(claimed.claimed_at, now)  # The clock may have been set back.
+            carrier = self._rooms.carrier(intent) if intent.step else self._channels.get(intent.channel)
+            doubt = in_doubt(carrier, intent.message.kind)
+            again_at = max(now, self._next_at(began_at, claimed.attempts, doubt))
+            attempts.append(Attempt(intent.id, claimed.claimed_at, "deferred", _NOBODY_HEARD, again_at))
+        if attempts:
+            await self._store.commit(Change(attempts=tuple(attempts)))
+
     async def step(self, now: Instant) -> Instant | None:
         """Begin as many attempts as there is room for; answer when the next one is due."""
         room = min(DELIVERIES_PER_STEP, DELIVERIES_AT_ONCE - len(self._under_way))
@@ -91,6 +114,17 @@ class Dispatcher:
         """Wait until no attempt is under way."""
         while self._under_way:
             await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def stop(self, within: TimeDelta) -> None:
+        """Let what is under way end, for so long. The rest is broken off; still claimed, a start takes it back."""
+        late: set[asyncio.Task[None]] = set()
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=within.total("seconds"))
+        for task in late:
+            task.cancel()
+        if late:
+            # A moment to let go of a connection; what does not even end now is left behind.
+            await asyncio.wait(late, timeout=min(within.total("seconds"), _BREAKS_OFF_WITHIN_S))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)

@@ -67,6 +67,13 @@ class _Outcomes:
         self.commands: list[RecordDelivery] = []
         self.attempts: list[Attempt] = []
         self.written = asyncio.create_task(writing(self))
+        self.written.add_done_callback(_heard)
+
+
+def _heard(writing: asyncio.Task[None]) -> None:
+    """Take note of how it ended even if all who waited for it were stopped."""
+    if not writing.cancelled():
+        writing.exception()
 
 
 class Handler:

@@ -43,6 +43,10 @@ class RoomSteps:
         parts = {ROOMS: self._rooms, BRIDGES: self._bridges}
         return {name: part.pace if part else 1000.0 for name, part in parts.items()}
 
+    def carrier(self, intent: Intent) -> Rooms | Bridges | None:
+        """Answer by whom a step is taken."""
+        return self._bridges if isinstance(intent.step, OpenBridge) else self._rooms
+
     async def take(self, intent: Intent) -> Outcome | None:
         """Try a step once; None if it is pointless by now."""
         step = intent.step

@@ -1,8 +1,9 @@
 """The running engine: a few loops, each calling its step when it is time to. This is the only file that sleeps."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+import msgspec
 from whenever import Instant, TimeDelta
 
 from tocsin.actions.port import Target
@@ -10,6 +11,7 @@ from tocsin.core.actions import TargetKind
 from tocsin.core.commands import AnyCommand
 from tocsin.core.events import Actor, AnyEvent, IncidentDeclared, StageChanged
 from tocsin.core.ids import IncidentId, RunId
+from tocsin.core.limits import DELIVERIES_END_WITHIN, STEPS_END_WITHIN
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Chance, Clock, Numbers
 from tocsin.engine.contacts import Contacts
@@ -41,6 +43,16 @@ _RESTS_AT_MOST = TimeDelta(milliseconds=80)
 _PAUSE_AFTER_FAULT = TimeDelta(milliseconds=250)
 
 
+class Patience(msgspec.Struct, frozen=True):
+    """How long a stopping engine waits, and for what."""
+
+    steps: TimeDelta = STEPS_END_WITHIN
+    deliveries: TimeDelta = DELIVERIES_END_WITHIN
+
+
+PATIENCE = Patience()
+
+
 class Engine:
     """All the parts of one running Tocsin, and the doors through which the ways in reach them."""
 
@@ -64,6 +76,7 @@ class Engine:
         telemetry: Telemetry,
         targets: Mapping[TargetKind, Target] | None = None,
         rota: Rota | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -91,6 +104,7 @@ class Engine:
         self.foresight = Foresight(store, playbooks, self.rota, clock)
         intake.reporters.append(self.foresight)
         self.pulse = Pulse(store, telemetry)
+        self._patience = patience
         self._bells: dict[str, asyncio.Event] = {}
         self._stopping = asyncio.Event()
 
@@ -102,6 +116,7 @@ class Engine:
         await self.handler.awake.load(self.store)
         await self.heartbeats.load(now)
         await self.errands.load(now)
+        await self.dispatcher.take_back(now)
         self.dispatcher.rung = self.ring
         self.handler.rung = self.ring
         if self.diagnoser is not None:
@@ -152,7 +167,10 @@ class Engine:
         self.ring()
 
     async def run(self) -> None:
-        """Step until `stop`, then let what is under way end."""
+        """Step until `stop`, then let what is under way end, for as long as there is patience.
+
+        What is broken off loses nothing: it is as if the process had been killed at that moment.
+        """
         steps: dict[str, Step] = {
             "intake": self.intake.step,
             "reconciler": self.reconciler.step,
@@ -164,17 +182,25 @@ class Engine:
             steps["watcher"] = self.watcher.step
         if self.diagnoser is not None:
             steps["diagnoser"] = self.diagnoser.step
-        async with asyncio.TaskGroup() as loops:
+        for name in steps:
+            self.pulse.stepped(name, self.clock.now())
+        steps["pulse"] = self.pulse.step
+        async with asyncio.TaskGroup() as group:
+            loops = []
             for name, step in steps.items():
                 bell = self._bells[name] = asyncio.Event()
-                loops.create_task(self._loop(name, step, bell))
-                self.pulse.stepped(name, self.clock.now())
-            bell = self._bells["pulse"] = asyncio.Event()
-            loops.create_task(self._loop("pulse", self.pulse.step, bell))
+                loops.append(group.create_task(self._loop(name, step, bell)))
+            group.create_task(self._end_of(loops))
         if self.diagnoser is not None:
             await self.diagnoser.stop()
-        await self.runner.settle()
-        await self.dispatcher.settle()
+        await asyncio.gather(self.runner.settle(), self.dispatcher.stop(self._patience.deliveries))
+
+    async def _end_of(self, loops: Sequence[asyncio.Task[None]]) -> None:
+        """See the loops to their end once it was asked for; a step that does not end is broken off."""
+        await self._stopping.wait()
+        _, late = await asyncio.wait(loops, timeout=self._patience.steps.total("seconds"))
+        for loop in late:
+            loop.cancel()
 
     async def _loop(self, name: str, step: Step, bell: asyncio.Event) -> None:
         while not self._stopping.is_set():

@@ -123,6 +123,7 @@ class Process:
         await self.handler.awake.load(self._store)
         await self.heartbeats.load(now)
         await self.errands.load(now)
+        await self.dispatcher.take_back(now)
 
     async def _dispatch(self, now: Instant) -> Instant | None:
         following = await self.dispatcher.step(now)

@@ -41,6 +41,7 @@ from tocsin.store.port import (
     Attempt,
     Beat,
     Change,
+    Claimed,
     Conflict,
     Counts,
     Handled,
@@ -64,6 +65,7 @@ class _Delivery:
     intent: Intent
     next_at: Instant | None
     state: Literal["waiting", "accepted", "withdrawn", "dead"] = "waiting"
+    claimed_at: Instant | None = None
     attempts: dict[Instant, Attempt] = field(default_factory=dict)
 
     def record(self, attempt: Attempt) -> None:
@@ -71,6 +73,7 @@ class _Delivery:
         if attempt.at in self.attempts:
             return
         self.attempts[attempt.at] = attempt
+        self.claimed_at = None
         if attempt.outcome == "accepted":
             self.state, self.next_at = "accepted", None
         elif self.state == "waiting":
@@ -314,9 +317,15 @@ class MemoryStore:
                 break
             if channel in room:
                 room[channel] -= 1
-            delivery.next_at = lease_until
+            delivery.next_at, delivery.claimed_at = lease_until, now
             taken.append(delivery)
         return tuple((delivery.intent, len(delivery.attempts)) for delivery in taken)
+
+    async def abandoned(self) -> tuple[Claimed, ...]:
+        """Answer every claim: whoever starts over this store is the only one there is."""
+        claims = [(each.claimed_at, each) for each in self._waiting.values() if each.claimed_at]
+        claims.sort(key=lambda claim: claim[0])  # The order of arrival stays among equals.
+        return tuple(Claimed(each.intent, len(each.attempts), at) for at, each in claims)
 
     async def next_delivery_at(self) -> Instant | None:
         """Answer when the next message wants to be delivered, or the next lease runs out."""

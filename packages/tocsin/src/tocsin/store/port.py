@@ -114,6 +114,15 @@ class Attempt(msgspec.Struct, frozen=True):
     """When to try again; None ends the intent."""
 
 
+class Claimed(msgspec.Struct, frozen=True):
+    """A message that somebody took in hand, and of which nothing was heard since."""
+
+    intent: Intent
+    attempts: int
+    """Made before."""
+    claimed_at: Instant
+
+
 class Handled(msgspec.Struct, frozen=True):
     """The intake is done with a signal: how many of its alerts went where, by disposition."""
 
@@ -338,6 +347,15 @@ class Store(Protocol):
         """
         ...
 
+    async def abandoned(self) -> tuple[Claimed, ...]:
+        """Answer the messages that were in hand of dispatchers known to be dead, those claimed first in front.
+
+        Asked at a start, before anything is claimed. A store that one process holds alone knows then that nobody else
+        lives, and names every claim there is. One that several processes share may name those of its own former self at
+        most: whether another is dead only its leases can tell, and they run out by themselves.
+        """
+        ...
+
     async def next_delivery_at(self) -> Instant | None:
         """Answer when the next message wants to be delivered, or the next lease runs out."""
         ...
@@ -434,6 +452,7 @@ __all__ = [
     "AttemptOutcome",
     "Beat",
     "Change",
+    "Claimed",
     "Conflict",
     "Counts",
     "Handled",

@@ -19,6 +19,7 @@ from tocsin.store.port import (
     Attachment,
     Attempt,
     Beat,
+    Claimed,
     Counts,
     Handled,
     Headline,
@@ -244,6 +245,20 @@ def alerts_to_recheck(connection: sa.Connection, now: Instant, limit: int) -> tu
 
 def _decoded_alerts(bodies: "sa.ScalarResult[str]") -> tuple[Alert, ...]:
     return tuple(_alert.decode(body) for body in bodies)
+
+
+_CLAIMED: Final = (
+    sa.select(t.intents.c.claimed_at, t.intents.c.attempts, t.intents.c.body)
+    .where(t.claimed_intent)
+    .order_by(t.intents.c.claimed_at, t.intents.c.seq)
+)
+
+
+def abandoned(connection: sa.Connection) -> tuple[Claimed, ...]:
+    """Answer messages that somebody had in hand, those claimed first in front."""
+    return tuple(
+        Claimed(intent_from(row.body), row.attempts, instant(row.claimed_at)) for row in connection.execute(_CLAIMED)
+    )
 
 
 _INTENTS_OF: Final = (

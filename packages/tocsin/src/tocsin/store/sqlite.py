@@ -36,6 +36,7 @@ from tocsin.store.port import (
     Attachment,
     Beat,
     Change,
+    Claimed,
     Counts,
     Headline,
     LedgerEntry,
@@ -102,6 +103,10 @@ class SqliteStore:
         """Lease messages that are due, lowest rank first, then oldest."""
         leased = await self._writer.submit(Claim(now, lease_until, limit, dict(busy)))
         return tuple((queries.intent_from(body), attempts) for body, attempts in leased)
+
+    async def abandoned(self) -> tuple[Claimed, ...]:
+        """Answer what others had in hand. The lock says that this process is alone, so they are dead."""
+        return await self._ask(queries.abandoned)
 
     async def timeline(self, incident: IncidentId, after: int = 0, limit: int | None = None) -> tuple[AnyEvent, ...]:
         """Answer an incident's events after the first ``after``."""

@@ -235,6 +235,7 @@ _OUTCOME: Final = (
             else_=tables.intents.c.state,
         ),
         next_at=sa.case((_is_waiting, sa.bindparam("then", type_=sa.BigInteger)), else_=sa.null()),
+        claimed_at=sa.null(),
     )
 )
 
@@ -356,7 +357,7 @@ class Claim:
 
 
 _LEASE: Final = sa.text(
-    "UPDATE intents SET next_at = :until WHERE seq IN (SELECT value FROM json_each(:taken)) "
+    "UPDATE intents SET next_at = :until, claimed_at = :now WHERE seq IN (SELECT value FROM json_each(:taken)) "
     "RETURNING seq, attempts, body"
 )
 
@@ -367,7 +368,7 @@ def claim(connection: sa.Connection, wish: Claim) -> tuple[tuple[str, int], ...]
     if not taken:
         return ()
     until, chosen = nanoseconds(wish.lease_until), encode(taken).decode()
-    leased = connection.execute(_LEASE, {"until": until, "taken": chosen})
+    leased = connection.execute(_LEASE, {"until": until, "now": nanoseconds(wish.now), "taken": chosen})
     found = {row.seq: (row.body, row.attempts) for row in leased}
     return tuple(found[seq] for seq in taken)
 

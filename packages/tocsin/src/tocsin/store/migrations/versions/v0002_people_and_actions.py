@@ -28,6 +28,7 @@ def upgrade() -> None:
     _attachments()
     _watch()
     _runs()
+    _claims()
 
 
 def _seq() -> "sa.Column[int]":
@@ -125,6 +126,12 @@ def _runs() -> None:
     )
 
 
+def _claims() -> None:
+    """Tell a message that somebody has in hand from one that waits for its next attempt."""
+    op.add_column("intents", sa.Column("claimed_at", sa.BigInteger))
+    op.create_index("intents_claimed", "intents", ["claimed_at", "seq"], **_partial("claimed_at IS NOT NULL"))
+
+
 def _nanoseconds(text: str) -> int:
     return Instant.parse_iso(text).timestamp(unit="nanosecond")
 
@@ -147,6 +154,8 @@ def _kinds_of_timelines() -> None:
     is_open = sa.text("resolved_at IS NULL")
     columns = ["seq", "next_due_at", "resolved_at", "kind"]
     op.create_index("incidents_open", "incidents", columns, sqlite_where=is_open, postgresql_where=is_open)
+    columns = ["kind", "seq", "resolved_at"]
+    op.create_index("incidents_open_newest", "incidents", columns, sqlite_where=is_open, postgresql_where=is_open)
 
 
 def _partial(condition: str) -> dict[str, Any]:
