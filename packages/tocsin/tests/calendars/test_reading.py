@@ -95,6 +95,28 @@ def test_whole_days_durations_and_single_dates_count_too() -> None:
 
 
 @pytest.mark.clause("O4")
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (("SUMMARY:ben",), [(ANA, 0), (BEN, 7), (ANA, 14)]),
+        (("SUMMARY:ana", "STATUS:CANCELLED"), [(ANA, 0), (ANA, 14)]),
+        (("SUMMARY:Zoe", "STATUS:CANCELLED"), [(ANA, 0), (ANA, 14)]),
+    ],
+)
+def test_one_time_of_a_repeated_shift_that_is_given_away_or_cancelled_is_nobody_elses(
+    changed: tuple[str, ...], expected: list[tuple[PersonId, int]]
+) -> None:
+    series = event("UID:a", "SUMMARY:ana", "RRULE:FREQ=WEEKLY;COUNT=3")
+    start, end = "DTSTART:20260309T090000Z", "DTEND:20260309T170000Z"
+    one = event("UID:a", "RECURRENCE-ID;TZID=Europe/Berlin:20260309T100000", *changed, start=start, end=end)
+    another = event("UID:b", "SUMMARY:ana", "RECURRENCE-ID:20260302T090000Z", start=start, end=end)
+    assert imported(series, one) == [
+        (person, NOW + HOUR * (9 + 24 * day), NOW + HOUR * (17 + 24 * day)) for person, day in expected
+    ]
+    assert len(imported(series, another)) == 3, "of another event it says nothing"
+
+
+@pytest.mark.clause("O4")
 def test_windows_names_of_zones_are_understood() -> None:
     zone = "TZID=W. Europe Standard Time"
     start, end = f"DTSTART;{zone}:20260302T090000", f"DTEND;{zone}:20260302T170000"
@@ -125,6 +147,9 @@ def test_everybody_unknown_is_named_at_once_and_nothing_is_taken() -> None:
         (calendar(event("SUMMARY:ana", "RRULE:FREQ=DAILY;INTERVAL=0")), "INTERVAL=0"),
         (calendar(event("SUMMARY:ana", "RRULE:FREQ=MONTHLY;BYDAY=9MO")), "BYDAY"),
         (calendar(event("SUMMARY:ana", "STATUS:CANCELLED")), "no shift"),
+        (calendar(event("SUMMARY:ana", start="DTSTART;TZID=Mars/Base:20260302T080000")), "time zone Mars/Base"),
+        (calendar(event("SUMMARY:ana", "EXDATE;TZID=Mars/Base:20260302T080000")), "time zone Mars/Base of EXDATE"),
+        (calendar(event("SUMMARY:ana", "RECURRENCE-ID;RANGE=THISANDFUTURE:20260302T080000Z")), "RANGE"),
         (calendar(event("SUMMARY:ana", start="DTSTART:20000302T080000Z", end="DTEND:20000302T090000Z")), "no shift"),
     ],
 )
@@ -191,6 +216,12 @@ def test_repetitions_fall_on_the_days_that_another_library_finds(rule: str, firs
             break
         expected.append(each.date())
     assert list(repetition(vRecur.from_ical(rule)).days(first, last)) == expected
+
+
+def test_a_day_that_is_listed_over_and_over_is_looked_at_once() -> None:
+    days, month_days = ",".join(["5SU"] * 50), ",".join(["31"] * 50)
+    listed = repetition(vRecur.from_ical(f"FREQ=MONTHLY;BYDAY={days};BYMONTHDAY={month_days}"))
+    assert (len(listed.week_days), len(listed.month_days)) == (1, 1)
 
 
 def _midnight(day: date) -> datetime:

@@ -42,6 +42,13 @@ def test_a_swap_is_asked_for_and_answered(line: Line) -> None:
 
 
 @pytest.mark.clause("O4")
+def test_whose_shift_is_given_is_asked_for_by_the_option_that_there_is(line: Line) -> None:
+    said = line.fails("swap", "ask", ROTATION, "mara-lindqvist", "--for", "1h")
+    assert "--asked-by PERSON" in said
+    assert "--person PERSON" in line.fails("contact", "confirm", "123456")
+
+
+@pytest.mark.clause("O4")
 def test_somebody_is_away_and_back(line: Line) -> None:
     kept = line.json("away", "add", "kofi-mensah", "--for", "14d", "--reason", "at sea")["kept"]
     assert "kofi-mensah is away" in line.says("away", "list")

@@ -107,6 +107,10 @@ def test_a_hang_up_signal_puts_a_changed_playbook_in_force_and_keeps_the_old_one
     server.until(lambda: server.request("GET", "/health").json()["playbook"] != before)
     assert "Moreau-Diaz" in server.request("GET", "/api/v1/playbook").text
 
+    people.write_text(sound.replace("name: Ines Moreau", "name: Ines Diaz"))
+    assert "Ines Diaz" in server.request("POST", "/api/v1/playbook/reload").text
+    assert "Ines Diaz" in server.request("GET", "/api/v1/playbook").text, "asked for over HTTP, too"
+
 
 def _refused(folder: Path, *words: str, **settings: str) -> str:
     """Start a server that must not start; answer what it says."""

@@ -117,6 +117,13 @@ async def test_the_receipt_names_the_provider_that_took_it(rig: TwoRig) -> None:
     assert await rig.channel().deliver(PAGE, "x", DeliveryKey("other")) == Accepted("second: r-1")
 
 
+async def test_what_one_refuses_and_the_other_may_still_take_is_worth_another_attempt(rig: TwoRig) -> None:
+    rig.first.answer, rig.second.answer = Response(422), Response(503)
+    assert isinstance(await rig.channel().deliver(PAGE, "x", KEY), Deferred)
+    rig.second.answer = Response(422)
+    assert isinstance(await rig.channel().deliver(PAGE, "x", KEY), Rejected)
+
+
 async def test_a_provider_that_failed_is_left_alone_for_a_while_and_then_asked_again(rig: TwoRig) -> None:
     rig.first.answer = Response(503)
     channel = rig.channel()

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from whenever import Instant
 
 from tocsin.core import events as e
@@ -27,7 +28,7 @@ from tocsin.core.decide import decide
 from tocsin.core.errands import testable as refuse_untestable
 from tocsin.core.events import Actor, Evidence
 from tocsin.core.handoff import changes, next_opening, pending, with_outgoing
-from tocsin.core.ids import IncidentId, PersonId, RotationId
+from tocsin.core.ids import IncidentId, IntentId, PersonId, RotationId
 from tocsin.core.incident import fold
 from tocsin.core.kinds import INCOMING, OUTGOING, TESTED, Kind, rows_of
 from tocsin.core.messages import MessageKind
@@ -102,6 +103,22 @@ def test_a_hand_off_tells_both_at_once_and_sends_both_the_packet() -> None:
     assert all("Open incidents: none" in intent.message.text for intent in sent)
     assert {intent.person: intent.message.asks for intent in sent} == {OLD: False, NEW: True}, "one of them is asked"
     assert not tale.of(e.PersonPaged), "nobody is woken for a hand-off"
+
+
+@pytest.mark.clause("O3")
+def test_a_hand_off_that_cannot_be_told_by_slack_is_told_by_email_and_rings_nobody() -> None:
+    tale = handoff()
+    _, slack, phone, email = tale.rules.people[NEW].methods
+    failed = RecordDelivery(page=None, method=slack, person=NEW, intent=IntentId("HO-1.3.0"), text="look", why="down")
+
+    (said,) = only(tale.do(failed), e.PersonTold)
+
+    assert isinstance(said, e.PersonTold)
+    assert said.methods == (email,)
+    assert not only(tale.do(replace(failed, method=email, intent=IntentId("HO-1.4.0"))), e.PersonTold)
+    person = replace(tale.rules.people[NEW], methods=(slack, phone))
+    tale.rules = changed(tale.rules, people={**tale.rules.people, NEW: person})
+    assert not only(tale.do(replace(failed, intent=IntentId("HO-1.5.0"))), e.PersonTold), "no phone rings for it"
 
 
 @pytest.mark.clause("O3")

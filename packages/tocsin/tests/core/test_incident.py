@@ -10,7 +10,7 @@ from tocsin.core import events as e
 from tocsin.core import marks as m
 from tocsin.core.commands import AddNote, CloseIncident, PostUpdate, Resolve, SetStage
 from tocsin.core.events import Actor, AnyEvent
-from tocsin.core.ids import AudienceId
+from tocsin.core.ids import AlertFingerprint, AudienceId
 from tocsin.core.incident import evolve, fold
 from tocsin.core.marks import Mark, marked
 from tocsin.core.narration import clause_of, narrate
@@ -116,3 +116,11 @@ def test_every_event_survives_being_stored_and_reads_as_one_plain_line() -> None
         assert "Instant(" not in line
         assert "None" not in line
         assert isinstance(clause_of(event), str)
+
+
+def test_an_alert_that_joins_an_incident_of_another_title_says_what_it_is_about() -> None:
+    ines, ben = (e.AlertBrief(AlertFingerprint(name), name, f"{name} is\nout of reach") for name in ("Ines", "Ben"))
+    fired = e.AlertsAttached(at=SUNDAY_NIGHT, alerts=(ines,), count=1, firing=1)
+    assert narrate(fired, rulebook()) == "1 alert fired: Ines (Ines is out of reach); 1 firing"
+    many = e.AlertsAttached(at=SUNDAY_NIGHT, alerts=(ines, ben), count=50, firing=50)
+    assert narrate(many, rulebook()) == "50 alerts fired: Ines, Ben and 48 more; 50 firing"

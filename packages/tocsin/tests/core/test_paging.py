@@ -1,5 +1,7 @@
 """How one person is asked: by their own rules, again while there is no answer, and quietly in their quiet hours."""
 
+from typing import Any
+
 import pytest
 from whenever import Instant, Time, TimeDelta
 
@@ -7,13 +9,14 @@ from tocsin.core import events as e
 from tocsin.core.commands import Decline, RecordDelivery, Resolve, SetSeverity, Tick
 from tocsin.core.contact import MethodKind, NotificationRule, QuietHours
 from tocsin.core.events import AnyEvent, PersonPaged
-from tocsin.core.ids import PersonId
+from tocsin.core.ids import IntentId, PersonId
 from tocsin.core.rules import Method, Rulebook
 
 from ..builders import (
     ENGINEERING_LEAD,
     SEV1,
     SEV2,
+    SEV3,
     SUNDAY_NIGHT,
     TUESDAY_MORNING,
     Tale,
@@ -216,3 +219,19 @@ def test_ringing_has_an_end() -> None:
     tale.wait(TimeDelta(hours=20))
 
     assert len(only(tale.events, e.PageRepeated)) == 100
+
+
+def said_again(failed: MethodKind, *, quiet: tuple[QuietHours, ...] = (), **wishes: Any) -> list[MethodKind]:
+    """Answer by what a notice is said again that could not be delivered."""
+    tale = Tale(SUNDAY_NIGHT, told(quiet=quiet, **wishes)).declare(SEV3)
+    method = next(each for each in tale.rules.people[PRIMARY].methods if each.kind is failed)
+    gone = RecordDelivery(page=None, method=method, person=PRIMARY, intent=IntentId("x"), text="look", why="down")
+    events = [event for event in tale.do(gone) if isinstance(event, e.PersonTold)]
+    return [method.kind for event in events for method in event.methods]
+
+
+@pytest.mark.clause("E3")
+def test_what_demands_no_answer_is_said_again_by_what_does_not_ring_and_never_rings_in_quiet_hours() -> None:
+    assert said_again(SLACK) == [EMAIL], "not by the phone, which stands before it"
+    assert said_again(SLACK, without=(EMAIL, PUSH)) == [PHONE], "nothing else is left"
+    assert said_again(SLACK, without=(EMAIL, PUSH), quiet=(NIGHT,)) == []

@@ -89,6 +89,13 @@ def test_whoever_declined_is_not_asked_by_a_later_rung_and_the_one_after_is_at_o
 
 
 @pytest.mark.clause("E4")
+def test_i_cannot_of_whoever_has_it_in_hand_is_refused_because_it_asks_nobody() -> None:
+    tale = Tale().declare(SEV2).acknowledge()
+    tale.refused(Decline(by=by(tale.primary), reason="after all"), Reason.NOT_ASKED)
+    assert tale.do(Decline(by=by(tale.secondary))) == (), "who was never asked has nothing to decline"
+
+
+@pytest.mark.clause("E4")
 def test_the_alarm_of_a_sev2_asks_the_level_above_and_the_emergency_contact() -> None:
     tale = Tale().declare(SEV2)
     tale.wait(29)

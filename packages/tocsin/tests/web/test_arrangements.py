@@ -150,6 +150,19 @@ async def test_a_swap_against_another_shift_changes_both_and_is_withdrawn_as_a_w
 
 
 @pytest.mark.clause("O4")
+async def test_a_swap_that_was_withdrawn_after_all_is_not_said_to_count_when_it_is_accepted_again(
+    town: Town, holder: str
+) -> None:
+    other = other_than(holder)
+    body = {"rotation": PRIMARY, "other": other, "ends_at": at(5)}
+    (asked,) = (await town.post("/api/v1/swaps", body, person=holder))["kept"]
+    await town.post(f"/api/v1/swaps/{asked['id']}/accept", {}, person=other)
+    await town.ask("DELETE", f"/api/v1/swaps/{asked['id']}", person=holder)
+    await refused(town, f"/api/v1/swaps/{asked['id']}/accept", {}, "already_answered", person=other)
+    assert await on(town, hours=1) == holder
+
+
+@pytest.mark.clause("O4")
 async def test_a_declined_swap_changes_nothing(town: Town, holder: str) -> None:
     other = other_than(holder)
     body = {"rotation": PRIMARY, "other": other, "ends_at": at(5)}

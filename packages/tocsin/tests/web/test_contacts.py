@@ -8,7 +8,7 @@ from whenever import TimeDelta
 
 from tocsin.channels.port import Accepted, DeliveryKey, Outcome, Rejected
 from tocsin.core.ids import ChannelName
-from tocsin.core.limits import CODE_LIVES_FOR, CODE_TRIES_MAX
+from tocsin.core.limits import CODE_AGAIN_AFTER, CODE_LIVES_FOR, CODE_TRIES_MAX
 from tocsin.core.messages import Message
 from tocsin.web.auth import Role
 
@@ -93,6 +93,23 @@ async def test_a_wrong_code_and_five_of_them_are_refused(town: Town, phone: Phon
     assert await _confirm(town, wrong) == (409, "code_locked")
     assert await _confirm(town, phone.code) == (409, "code_locked")
     assert town.refused("code_wrong") == CODE_TRIES_MAX - 1
+    again = await town.ask("POST", "/api/v1/contacts/verify", {"method": "phone"}, role=Role.RESPONDER, person=INES)
+    assert again.json()["reason"] == "code_just_sent", "nobody gets five tries more, or rings a phone, at will"
+    town.clock.passes(CODE_AGAIN_AFTER)
+    await _verify(town)
+    assert await _confirm(town, phone.code) == (200, "")
+
+
+async def test_the_code_of_one_person_confirms_nothing_for_another_and_costs_them_no_try(
+    town: Town, phone: Phone
+) -> None:
+    await _verify(town)
+    body = {"code": phone.code}
+    theirs = await town.ask("POST", "/api/v1/contacts/confirm", body, role=Role.RESPONDER, person="aisha-bello")
+    assert (theirs.status_code, theirs.json()["reason"]) == (409, "code_not_asked")
+    for _ in range(CODE_TRIES_MAX):
+        await town.ask("POST", "/api/v1/contacts/confirm", {"code": "no"}, role=Role.RESPONDER, person="aisha-bello")
+    assert await _confirm(town, phone.code) == (200, "")
 
 
 async def test_an_old_code_and_a_second_one_at_once_are_refused(town: Town, phone: Phone) -> None:

@@ -155,8 +155,8 @@ async def _life(town: Town) -> list[tuple[str, str, Any]]:
     person = next(iter(town.rules.people))
     heartbeat = next(iter(town.rules.heartbeats))
     acts: list[tuple[str, Any]] = [
-        ("acknowledge", {}),
         ("decline", {"reason": "on a plane"}),
+        ("acknowledge", {}),
         ("relieve", {"asks_ladder": True, "reason": "end of my night"}),
         ("severity", {"severity": "SEV2", "reason": "it is less"}),
         ("stage", {"stage": "monitoring"}),

@@ -12,6 +12,7 @@ from tocsin.channels.port import DeliveryKey
 from tocsin.core.commands import Acknowledge, Reopen, Resolve
 from tocsin.core.events import Actor, NoteAdded
 from tocsin.core.ids import ChannelName, IncidentId, PersonId
+from tocsin.core.limits import CALLBACK_MAX
 from tocsin.core.messages import MessageKind, Settlement
 from tocsin.core.rules import MethodKind, Rulebook
 
@@ -187,7 +188,9 @@ async def test_a_signed_body_that_is_none_of_theirs_is_refused_with_a_remedy(tow
 
 
 async def test_a_body_over_the_limit_is_not_read_to_its_end(town: Paged) -> None:
-    assert (await town.tell(b"x" * 300_000)).status_code == 413
+    answer = await town.tell(b"x" * 300_000)
+    assert answer.status_code == 413
+    assert f"{CALLBACK_MAX:,} bytes at /callbacks" in answer.json()["detail"]
 
 
 async def test_a_page_that_is_not_ours_is_counted_and_not_sent_again(town: Paged) -> None:

@@ -26,6 +26,8 @@ _MISTAKES_MAX: Final = 10
 _DAYS_REPEATED_MAX: Final = 366 * 13
 _YEARS: Final = range(1970, 2200)
 
+_Elsewhere = dict[str, list[date]]
+
 
 class NotReadable(Exception):
     """The file cannot become shifts: what is wrong with it, and what to do."""
@@ -41,9 +43,13 @@ def shifts(document: bytes, people: Mapping[PersonId, Person], now: Instant) -> 
     known = _names(people)
     found: list[Assignment] = []
     mistakes: list[str] = []
-    for number, event in enumerate(_events(document), start=1):
+    events = _events(document)
+    elsewhere = _elsewhere(events)
+    for number, event in enumerate(events, start=1):
+        if _is_cancelled(event):
+            continue
         try:
-            _take(found, event, _person(event, known), now)
+            _take(found, event, _person(event, known), elsewhere, now)
         except (ValueError, OverflowError, TypeError, KeyError) as error:
             mistakes.append(f"event {number} ({_summary(event)[:60]}): {error}")
     if mistakes:
@@ -55,8 +61,8 @@ def shifts(document: bytes, people: Mapping[PersonId, Person], now: Instant) -> 
     return tuple(sorted(set(found), key=lambda shift: (shift.starts_at, shift.ends_at, shift.person)))
 
 
-def _take(found: list[Assignment], event: Any, person: PersonId, now: Instant) -> None:
-    for shift in _laid_out(event, person, now):
+def _take(found: list[Assignment], event: Any, person: PersonId, elsewhere: _Elsewhere, now: Instant) -> None:
+    for shift in _laid_out(event, person, elsewhere, now):
         found.append(shift)
         if len(found) > IMPORTED_SHIFTS_MAX:
             detail = f"the calendar has more than {IMPORTED_SHIFTS_MAX:,} shifts"
@@ -76,11 +82,24 @@ def _events(document: bytes) -> list[Any]:
         calendar = Calendar.from_ical(document)
     except Exception as error:  # What a broken file makes of the library is not ours to list.
         raise NotReadable(f"this is no iCalendar file: {str(error)[:200]}", remedy) from error
-    events = [event for event in calendar.walk("VEVENT") if str(event.get("STATUS", "")).upper() != "CANCELLED"]
+    events: list[Any] = calendar.walk("VEVENT")
     if sum("RRULE" in event for event in events) > IMPORTED_REPETITIONS_MAX:
         detail = f"the calendar has more than {IMPORTED_REPETITIONS_MAX} repeated events"
         raise NotReadable(detail, "Import the calendar of one rotation at a time.")
     return events
+
+
+def _is_cancelled(event: Any) -> bool:
+    return str(event.get("STATUS", "")).upper() == "CANCELLED"
+
+
+def _elsewhere(events: list[Any]) -> _Elsewhere:
+    """Answer by event which of its repetitions stand in the file by themselves: moved, given to somebody, cancelled."""
+    found: _Elsewhere = {}
+    for event in events:
+        for moved in _dates(event.get("RECURRENCE-ID")):
+            found.setdefault(str(event.get("UID", "")), []).append(moved.dt)
+    return found
 
 
 def _names(people: Mapping[PersonId, Person]) -> dict[str, PersonId]:
@@ -116,15 +135,18 @@ def _summary(event: Any) -> str:
     return str(event.get("SUMMARY", ""))
 
 
-def _laid_out(event: Any, person: PersonId, now: Instant) -> Iterator[Assignment]:
+def _laid_out(event: Any, person: PersonId, elsewhere: _Elsewhere, now: Instant) -> Iterator[Assignment]:
     """Answer every time at which an event is, as far as it is of interest."""
     if "DTSTART" not in event:
         raise ValueError("it has no DTSTART")
+    _understood(event)
     start = event.decoded("DTSTART")
     if start.year not in _YEARS:
         raise ValueError(f"it begins in the year {start.year}")
     lasts = _length(event, start)
     left_out = {_moment(each.dt, start) for each in _dates(event.get("EXDATE"))}
+    if "RECURRENCE-ID" not in event:
+        left_out |= {_moment(at, start) for at in elsewhere.get(str(event.get("UID", "")), ())}
     since, until = now - IMPORTED_BACK_MAX, now + IMPORTED_AHEAD_MAX
     for begins in _beginnings(event, start, until):
         if _moment(begins, start) in left_out:
@@ -156,9 +178,24 @@ def _beginnings(event: Any, start: date, until: Instant) -> Iterator[date]:
     yield from (each.dt for each in _dates(event.get("RDATE")))
 
 
+def _understood(event: Any) -> None:
+    """Refuse what would put a shift at another time than the calendar shows it. Raises ValueError."""
+    moved = event.get("RECURRENCE-ID")
+    if moved is not None and "RANGE" in moved.params:
+        raise ValueError("RECURRENCE-ID with a RANGE is not understood; end the repetition and begin another")
+    for name in ("DTSTART", "DTEND", "EXDATE", "RDATE", "RECURRENCE-ID"):
+        for one in _lists(event.get(name)):
+            zone = one.params.get("TZID")
+            if zone and any(isinstance(each.dt, datetime) and each.dt.tzinfo is None for each in _dates(one)):
+                raise ValueError(f"the time zone {str(zone)[:60]} of {name} is not known")
+
+
 def _dates(given: Any) -> list[Any]:
-    lists = given if isinstance(given, list) else [given] if given is not None else []
-    return [each for one in lists for each in one.dts]
+    return [each for one in _lists(given) for each in getattr(one, "dts", (one,))]
+
+
+def _lists(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given] if given is not None else []
 
 
 def _length(event: Any, start: date) -> timedelta:

@@ -87,8 +87,9 @@ def repetition(rule: Mapping[str, Sequence[Any]]) -> Repetition:
         frequency,
         _within("INTERVAL", int(parts.get("INTERVAL", [1])[0]), 1, _INTERVAL_MAX),
         count,
-        tuple(_week_day(str(each), frequency) for each in parts.get("BYDAY", [])),
-        tuple(_month_day(int(each)) for each in parts.get("BYMONTHDAY", [])),
+        # Each once: a list of a hundred thousand Sundays would be gone through for every day of ten years.
+        tuple(dict.fromkeys(_week_day(str(each), frequency) for each in parts.get("BYDAY", []))),
+        tuple(dict.fromkeys(_month_day(int(each)) for each in parts.get("BYMONTHDAY", []))),
         _week_day(str(parts.get("WKST", ["MO"])[0]), "WEEKLY")[1],
     )
 

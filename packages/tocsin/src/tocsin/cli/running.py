@@ -82,9 +82,7 @@ async def _serve(settings: Settings, rules: Rulebook, listener: socket.socket) -
         raise Failed(str(error)) from error
     try:
         await tocsin.engine.start()
-        app = create_app(
-            tocsin.engine, tocsin.queries, tocsin.links, tocsin.read_playbook, secrets(settings), tocsin.replies
-        )
+        app = create_app(tocsin.engine, tocsin.queries, tocsin.links, tocsin.reload, secrets(settings), tocsin.replies)
 
         async def ready() -> None:
             # Made when it can be shown: a token that a failed start has kept would open nothing to anybody.
@@ -209,8 +207,7 @@ class _Signals:
 
     async def _read_again(self) -> None:
         try:
-            rules = await self._tocsin.read_playbook()
-            await self._tocsin.engine.reload(rules)
+            rules = await self._tocsin.reload()
         except PlaybookErrors as error:
             _log.error("the playbook was not reloaded; %s stays in force:\n%s", self._in_force(), error)
         except StoreUnavailable as error:

@@ -210,9 +210,11 @@ class Tocsin:
         self.replies = replies(settings, http)
         self._http = http
 
-    async def read_playbook(self) -> Rulebook:
-        """Read the playbook again, in a thread: nobody waits for it. Raises `PlaybookErrors`."""
-        return await asyncio.to_thread(rulebook, self.settings)
+    async def reload(self) -> Rulebook:
+        """Read the playbook again, in a thread: nobody waits for it; and put it in force. Raises `PlaybookErrors`."""
+        rules = await asyncio.to_thread(rulebook, self.settings)
+        await self.engine.reload(rules)
+        return rules
 
     async def close(self) -> None:
         """Let go of everything, the store last: what ends may still have something to write down."""

@@ -114,7 +114,7 @@ def new_swap(
 def accepted(given: Arranging, swap: Swap, keys: tuple[ArrangementId, ArrangementId]) -> tuple[Arrangement, ...]:
     """Answer a swap accepted and the overrides that it becomes; nothing if it was accepted before. Raises `Refused`."""
     _may_answer(given, swap)
-    if swap.accepted:
+    if swap.accepted and swap.withdrawn_at is None:
         return ()  # A second tap is agreement, not a mistake.
     _still_open(given, swap)
     cut = replace(swap, gives=_from_now(swap.gives, given.now), takes=_from_now(swap.takes, given.now))
@@ -224,7 +224,7 @@ def _not_yours(what: str, detail: str) -> Refused:
 def _asker(given: Arranging, asked_by: str | None) -> PersonId:
     if asked_by is None:
         if given.by.person is None:
-            remedy = "Say whose shift it is with --for PERSON, or use a token made with --person."
+            remedy = "Say whose shift it is with --asked-by PERSON, or use a token made with --person."
             raise Refused(Reason.PERSON_MISSING, "it is not said whose shift is given", remedy)
         return given.by.person
     who = known_person(given.rules, asked_by)

@@ -1,13 +1,17 @@
 """How the timeline reads: one plain line for each event, the same in the console, the terminal and the post-mortem."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from tocsin.core import events as e
 from tocsin.core import run_narration
 from tocsin.core.events import AnyEvent, Sample
 from tocsin.core.kinds import Kind
 from tocsin.core.rules import Rulebook
+
+_ALERTS_TOLD_MAX: Final = 2
+"""Alerts of one moment whose summaries stand beside their names: more would hide the names."""
+_ALERT_LENGTH_MAX: Final = 160
 
 
 def narrate(event: AnyEvent, rules: Rulebook) -> str:
@@ -81,10 +85,17 @@ def _declared(event: e.IncidentDeclared, names: _Names) -> str:
 
 
 def _alerts(event: e.AlertsAttached | e.AlertsCleared, verb: str) -> str:
-    names = ", ".join(dict.fromkeys(alert.name for alert in event.alerts))
+    told = verb == "fired" and event.count <= _ALERTS_TOLD_MAX  # One that is new to an old incident has no title.
+    names = ", ".join(dict.fromkeys(_alert(alert) if told else alert.name for alert in event.alerts))
     more = f" and {event.count - len(event.alerts)} more" if event.count > len(event.alerts) else ""
     count = f"{event.count} alert{'s' if event.count != 1 else ''}"
     return f"{count} {verb}: {names}{more}; {event.firing} firing"
+
+
+def _alert(alert: e.AlertBrief) -> str:
+    summary = " ".join(alert.summary.split())
+    cut = summary if len(summary) <= _ALERT_LENGTH_MAX else f"{summary[:_ALERT_LENGTH_MAX]}…"
+    return f"{alert.name} ({cut})" if cut else alert.name
 
 
 def _evidence(evidence: e.Evidence) -> str:

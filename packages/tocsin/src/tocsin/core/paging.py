@@ -238,7 +238,7 @@ def record_delivery(draft: Draft, command: RecordDelivery, given: Situation) -> 
 
 
 def _notice_failed(draft: Draft, command: RecordDelivery, given: Situation) -> None:
-    """Note the failure, and say it again by the person's next method, if there is one."""
+    """Note the failure, and say it again by the next method that suits it, if there is one."""
     failed = command.method
     if command.intent and command.intent in draft.incident.undelivered:
         return
@@ -259,9 +259,21 @@ def _notice_failed(draft: Draft, command: RecordDelivery, given: Situation) -> N
     person = given.rules.people.get(command.person) if command.person else None
     if person is None or failed not in person.methods:
         return
-    following = person.methods[person.methods.index(failed) + 1 :][:1]
+    following = _said_again_by(person, failed, draft.incident, given)
     if following:
         draft.add(PersonTold(at=given.now, person=person.id, rule=None, text=command.text, methods=following))
+
+
+def _said_again_by(person: Person, failed: Method, incident: Incident, given: Situation) -> tuple[Method, ...]:
+    """Answer the next method for what demands no answer: one that does not ring, if any is left.
+
+    Slack's failing at night is no reason to ring for a reminder, and an errand rings nobody who can be told quietly.
+    """
+    later = person.methods[person.methods.index(failed) + 1 :]
+    quiet = tuple(method for method in later if method.kind not in RINGING)
+    if quiet or (incident.kind is not Kind.INCIDENT and failed.kind not in RINGING):
+        return quiet[:1]
+    return _may_ring(later, person.id, incident.severity, given)[:1]
 
 
 def _attempt_failed(draft: Draft, open_page: OpenPage, command: RecordDelivery, given: Situation) -> None:

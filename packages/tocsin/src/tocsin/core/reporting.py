@@ -108,7 +108,15 @@ def decline(draft: Draft, command: Decline, given: Situation) -> None:
         )
     reason = command.reason.strip()
     known = person in incident.declined  # Said twice, it does not speak of a page that came by being said once.
-    for page in [page for page in incident.pages.values() if page.person == person]:
+    asked = [page for page in incident.pages.values() if page.person == person]
+    if person in incident.responders and not asked and not known:
+        # Whoever has it in hand and hears that the next one is asked goes back to sleep.
+        raise Refused(
+            Reason.NOT_ASKED,
+            f"{person} has {incident.id} in hand, so nobody else is asked",
+            f"hand it over: tocsin relieve {incident.id} --to PERSON, or --ladder to ask from the beginning",
+        )
+    for page in asked:
         if known and page.paged_at == given.now:
             continue
         draft.add(

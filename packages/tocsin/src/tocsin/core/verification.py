@@ -21,6 +21,8 @@ from tocsin.core.rules import Method, Person
 CODE: Final = "{code}"
 """Stands in a message where the dispatcher puts the code."""
 
+_ASK_AGAIN: Final = "ask for a new one: tocsin contact verify PERSON METHOD"
+
 NO_TIMELINE: Final = IncidentId("")
 """What a message belongs to that belongs to no timeline."""
 
@@ -79,7 +81,8 @@ def asked(
     person: Person, method: Method, before: Verification | None, nonce: str, now: Instant
 ) -> tuple[Verification, Intent]:
     """Answer what is kept and the message that goes out. Raises `Refused` if one went out just now."""
-    if before is not None and before.waits(now) and now < before.asked_at + CODE_AGAIN_AFTER:
+    # Of a code that was guessed at in vain, too: else whoever guesses would be sent five more tries at a time.
+    if before is not None and before.verified_at is None and now < before.asked_at + CODE_AGAIN_AFTER:
         raise Refused(
             Reason.CODE_JUST_SENT,
             f"a code went out by {method.kind.value} a moment ago",
@@ -135,9 +138,9 @@ def _nothing_waits(known: Iterable[Verification], now: Instant) -> Refused:
     if any(each.tries >= CODE_TRIES_MAX for each in open_ones):
         return _locked()
     if open_ones:
-        return Refused(Reason.CODE_EXPIRED, "this code is too old", "ask for a new one: tocsin contact verify")
-    return Refused(Reason.CODE_NOT_ASKED, "no code was asked for", "ask for one: tocsin contact verify PERSON METHOD")
+        return Refused(Reason.CODE_EXPIRED, "this code is too old", _ASK_AGAIN)
+    return Refused(Reason.CODE_NOT_ASKED, "no code was asked for", _ASK_AGAIN)
 
 
 def _locked() -> Refused:
-    return Refused(Reason.CODE_LOCKED, "too many wrong codes", "ask for a new one: tocsin contact verify")
+    return Refused(Reason.CODE_LOCKED, "too many wrong codes", _ASK_AGAIN)

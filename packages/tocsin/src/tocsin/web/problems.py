@@ -17,7 +17,7 @@ from litestar.exceptions import (
 )
 
 from tocsin.core.commands import Reason, Refused
-from tocsin.core.limits import BODY_MAX
+from tocsin.core.limits import BODY_MAX, CALLBACK_MAX
 from tocsin.engine.links import LinkExpired, LinkRefused
 from tocsin.engine.telemetry import Telemetry
 from tocsin.playbook.problems import PlaybookErrors
@@ -207,7 +207,7 @@ def _forged(error: Forged) -> Problem:
 
 def too_large() -> Problem:
     """Answer that a body goes over the limit."""
-    detail = f"the body is larger than {BODY_MAX} bytes"
+    detail = f"the body is larger than is taken: {CALLBACK_MAX:,} bytes at /callbacks, {BODY_MAX:,} elsewhere"
     return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, Fault.TOO_LARGE, detail, "Send it in several parts.")
 
 

@@ -85,7 +85,8 @@ def _person(named: str | None, caller: Caller, site: Site) -> PersonId:
     """Answer whose contact methods are meant. Raises `Declined` or `Refused`."""
     own = caller.token.person
     if named is None and not own:
-        detail, remedy = "nobody is named whose contact method it is", "Name a person, or use a token made for one."
+        detail = "nobody is named whose contact method it is"
+        remedy = "Name a person (--person PERSON), or use a token made for one."
         raise Declined(HTTPStatus.UNPROCESSABLE_ENTITY, Fault.MISSING_FIELD, detail, remedy, "$.person")
     person = known_person(named or own, site.rules)
     if person != own and not caller.commands:
