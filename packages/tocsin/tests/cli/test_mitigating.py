@@ -43,6 +43,7 @@ class Scene:
     def __init__(self, served: Served, another_line: Callable[..., Line]) -> None:
         self.served = served
         admin = another_line(TOCSIN_URL=served.url, TOCSIN_TOKEN=served.token)
+        self.admin = admin
         self.leader, self.other = (self._line(admin, another_line, person) for person in (LEADER, OTHER))
         self.incident = str(
             admin.json("declare", "It hangs", "--component", "agent-booster", "--severity", "SEV2")["id"]
@@ -86,6 +87,9 @@ def test_one_asks_the_commander_sees_what_would_run_and_approves_and_it_is_told(
 
     refused = scene.other.fails("approve", scene.incident, "R1", "--yes")
     assert "only the Incident Commander may approve" in refused
+    nobodys = scene.admin.fails("approve", scene.incident, "R1", "--yes")
+    assert "tocsin token create --person" in nobodys
+    assert "--by" not in nobodys
     unasked = scene.leader.fails("approve", scene.incident, "R1")
     assert "there is no terminal to ask at" in unasked
 
