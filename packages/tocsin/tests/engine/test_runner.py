@@ -210,6 +210,15 @@ async def test_a_command_that_fails_says_how_and_is_not_tried_again() -> None:
 
 
 @pytest.mark.clause("M4")
+async def test_what_a_target_says_is_told_to_nobody_with_a_secret_in_it() -> None:
+    field = await Field(deployed()).led()
+    field.target.fails = Result("unknown", "asked https://tocsin:hunter2@cluster\n[the connection broke]")
+    run = await field.done(UNDO)
+    assert run.output == "asked https://[redacted]@cluster\n[the connection broke]"
+    assert run.why == "nobody knows how far it came: the connection broke"
+
+
+@pytest.mark.clause("M4")
 async def test_a_flood_of_output_is_cut_in_the_timeline_and_known_by_its_digest() -> None:
     field = await Field(deployed()).led()
     field.target.fails = Result("succeeded", "begin\n" + "x" * 79 + "\n" + "line\n" * 10_000 + "end\n", exit_status=0)
