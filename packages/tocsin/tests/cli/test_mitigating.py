@@ -72,6 +72,8 @@ def scene(serve: Start, tmp_path: Path, another_line: Callable[..., Line]) -> Sc
     folder = quiet_playbook(tmp_path)
     path = folder / "actions.yaml"
     path.write_text(path.read_text().replace("actions:\n", f"actions:{MADE}", 1))
+    book = folder / "playbook.yaml"
+    book.write_text(book.read_text().replace("  programs:\n", "  programs:\n    - [echo]\n", 1))
     served = serve(
         TOCSIN_PLAYBOOK=str(folder), TOCSIN_DATABASE=str(tmp_path / "tocsin.db"), TOCSIN_COMMANDS="sleep,echo"
     )
@@ -149,6 +151,7 @@ def test_a_server_killed_while_a_command_runs_leaves_unknown_look_and_does_not_r
     run = scene.run()
     assert run["outcome"] == "unknown"
     assert run["why"].startswith("Tocsin was ended while it ran")
+    assert "it may be running still" in run["why"]
     assert run["remedy"].startswith("look at ")
     assert len(scene.events("mitigation_started")) == 1
     assert "nobody knows what R1" in scene.leader.says("show", scene.incident)

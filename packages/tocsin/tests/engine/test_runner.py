@@ -51,6 +51,13 @@ class Hanging(MemoryTarget):
         raise AssertionError("nobody sets that event")
 
 
+class Strict(MemoryTarget):
+    """A target whose dry run says no."""
+
+    async def rehearse(self, action: Rendered, before: Captured) -> Result:
+        return Result("failed", "exceeded quota, said https://tocsin:hunter2@cluster", remedy="ask for more")
+
+
 class Broken(MemoryTarget):
     """A target that breaks its promise never to raise."""
 
@@ -207,6 +214,15 @@ async def test_a_command_that_fails_says_how_and_is_not_tried_again() -> None:
     await field.step()
     assert (run.outcome, run.exit_status, run.remedy) == ("failed", 1, "ask for more quota")
     assert len(field.target.ran) == 1
+
+
+@pytest.mark.clause("M4")
+async def test_what_the_dry_run_refuses_is_not_done() -> None:
+    field = await Field(Strict(deployed().workloads)).led()
+    run = await field.done(UNDO)
+    assert (run.outcome, field.target.ran) == ("not_run", [])
+    assert run.why == "the dry run failed: exceeded quota, said https://[redacted]@cluster"
+    assert run.remedy == "ask for more"
 
 
 @pytest.mark.clause("M4")

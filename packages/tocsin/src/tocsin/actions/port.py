@@ -50,7 +50,8 @@ class Captured(msgspec.Struct, frozen=True):
 
     A fact bears the name of the argument that sets it (``replicas``, ``value``, ``memory``). Of workloads there are
     also ``revision`` and ``image``, and for an undo ``pinned``: the revision from before the incident, with
-    ``pinned_image`` and ``pinned_why``.
+    ``pinned_image`` and ``pinned_why``. Where containers differ, or a secret is behind a value, ``value_by_container``
+    stands for ``value``, and there is nothing to go back to by setting one.
     """
 
     facts: Mapping[str, str] = {}

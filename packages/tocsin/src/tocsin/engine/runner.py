@@ -44,6 +44,9 @@ Measure = Callable[[ComponentId], Awaitable[tuple[Sample, ...]]]
 _OVERTIME_S = 30
 """Seconds beyond a run's own time limit after which we stop believing that its target keeps it."""
 
+_ORPHANED = "; it may be running still, and nobody ends it at its time limit"
+"""A program of this machine is a child of ours, and outlives us where nothing ends a service whole."""
+
 _WHY_MAX = 200
 
 Key = tuple[IncidentId, RunId]
@@ -125,11 +128,12 @@ class Runner:
         if incident is None or run is None:
             return
         rules = await self._handler.playbooks.of(incident)
+        here = run.rendered.target is TargetKind.COMMAND
         ended = RecordRunEnded(
             by=BY_RUNNER,
             run=row.run,
             outcome="unknown",
-            why="Tocsin was ended while it ran, and nobody heard how it ended",
+            why=f"Tocsin was ended while it ran, and nobody heard how it ended{_ORPHANED if here else ''}",
             remedy=where_to_look(rules, incident, run),
         )
         await self._handler.handle(row.incident, ended, self._clock.now())
