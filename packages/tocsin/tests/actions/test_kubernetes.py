@@ -257,6 +257,32 @@ async def _refused(one: KubernetesTarget, action: Rendered) -> str | None:
     return result.remedy if result.status != "succeeded" else None
 
 
+async def test_a_cluster_that_cannot_prove_who_it_is_is_told_from_one_that_is_down(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(tls)
+    stranger = base64.b64encode(trustme.CA().cert_pem.bytes()).decode()
+    async with serving_cluster(cluster, tls) as url:
+        config = kubeconfig(tmp_path, url, **{"certificate-authority-data": stranger})
+        with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED") as refused:
+            await target(config).capture(RESTART)
+    assert "certificate-authority" in refused.value.remedy
+
+
+async def test_what_a_cluster_quotes_in_a_refusal_has_no_secret_in_it(tmp_path: Path) -> None:
+    async def refuses(_: Request) -> Response:
+        said = {"kind": "Status", "code": 422, "message": 'admission webhook "policy" denied it: password=hunter2'}
+        return Response(422, json.dumps(said).encode())
+
+    async with serving(refuses) as url:
+        with pytest.raises(Unreachable) as refused:
+            await target(kubeconfig(tmp_path, url)).capture(RESTART)
+        result = await target(kubeconfig(tmp_path, url)).run(RESTART, NOTHING)
+    assert refused.value.why.endswith("password=[redacted]")
+    assert result.output.endswith("password=[redacted]")
+
+
 async def test_a_cluster_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     config = kubeconfig(tmp_path, f"http://127.0.0.1:{await free_port()}")
     with pytest.raises(Unreachable) as absent:

@@ -58,6 +58,13 @@ class Strict(MemoryTarget):
         return Result("failed", "exceeded quota, said https://tocsin:hunter2@cluster", remedy="ask for more")
 
 
+class Blind(MemoryTarget):
+    """A target that breaks its promise when it is looked at again."""
+
+    async def rehearse(self, action: Rendered, before: Captured) -> Result:
+        raise KeyError("spec")
+
+
 class Broken(MemoryTarget):
     """A target that breaks its promise never to raise."""
 
@@ -329,6 +336,14 @@ async def test_a_fault_of_a_target_is_counted_and_leaves_unknown() -> None:
     field = await Field(Broken(deployed().workloads)).led()
     run = await field.done(UNDO)
     assert (run.outcome, run.why) == ("unknown", "fault in the target: RuntimeError")
+
+
+async def test_a_fault_while_it_is_looked_at_again_ends_it_and_is_not_met_again_and_again() -> None:
+    field = await Field(Blind(deployed().workloads)).led()
+    run = await field.done(UNDO)
+    assert (run.outcome, field.target.ran) == ("not_run", [])
+    assert run.why == "fault while the state before was looked at: KeyError"
+    assert await field.step() is None
 
 
 async def test_an_end_that_could_not_be_written_is_written_when_that_is_possible() -> None:

@@ -13,6 +13,7 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core.actions import Rendered
+from tocsin.core.redaction import redacted
 
 
 class Cause(StrEnum):
@@ -37,10 +38,10 @@ class Unreachable(Exception):
     """The state before could not be captured, so nothing is known and nothing was done."""
 
     def __init__(self, cause: Cause, why: str, remedy: str = "") -> None:
-        super().__init__(why)
         self.cause = cause
-        self.why = why
+        self.why = redacted(why)  # It may quote what somebody else has said.
         self.remedy = remedy
+        super().__init__(self.why)
 
 
 class Captured(msgspec.Struct, frozen=True):

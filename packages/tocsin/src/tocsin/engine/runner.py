@@ -144,7 +144,12 @@ class Runner:
         if incident is None or run is None:
             return
         rules = await self._handler.playbooks.of(incident)
-        found = await self._asked_before(run, incident, rules)
+        try:
+            found = await self._asked_before(run, incident, rules)
+        except Exception as fault:  # Asked again, a target that breaks its promise breaks it again, without end.
+            self._telemetry.fault("runner", fault, f"{incident_id} {run_id}")
+            problem = f"fault while the state before was looked at: {type(fault).__name__}"
+            found = RecordRunStarted(by=BY_RUNNER, run=run_id, before=run.before, problem=problem)
         # What a target says of a problem may quote anything: an address with a password, a header.
         found = replace(found, problem=redacted(found.problem), remedy=redacted(found.remedy))
         events = await self._handler.handle(incident_id, found, self._clock.now())
