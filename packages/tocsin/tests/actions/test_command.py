@@ -1,6 +1,8 @@
 """Programs that hang, flood, fork and die: each ends with the attempt, and the timeline hears how."""
 
 import asyncio
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -100,6 +102,22 @@ async def test_what_a_program_leaves_behind_is_not_waited_for(target: CommandTar
     result = await ran(target, PYTHON, "-c", code)
     assert result == Result("succeeded", "done", 0)
     assert await gone(int((tmp_path / "pids").read_text()))
+
+
+async def test_of_what_leaves_its_group_it_is_said_that_it_may_go_on(target: CommandTarget, tmp_path: Path) -> None:
+    code = (
+        "import os, time\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    os.setsid(); open('pid', 'w').write(str(os.getpid())); os.rename('pid', 'pids'); time.sleep(600)\n"
+        "while not os.path.exists('pids'): time.sleep(0.01)\n"
+        "print('done')"
+    )
+    result = await ran(target, PYTHON, "-c", code)
+    os.kill(int((tmp_path / "pids").read_text()), signal.SIGKILL)
+    assert result.status == "succeeded"
+    assert result.output.startswith("done")
+    assert "may go on outside its group" in result.output
 
 
 async def test_a_program_that_dies_is_said_to_have_died(target: CommandTarget) -> None:

@@ -1,12 +1,13 @@
 """URLs of the list, and whatever a web server may do."""
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from whenever import TimeDelta
 
-from tocsin.actions.http import HttpTarget
+from tocsin.actions.http import READ_MAX, HttpTarget
 from tocsin.actions.port import Captured, Cause, Unreachable
 from tocsin.core.actions import Rendered, TargetKind, Verb
 
@@ -28,9 +29,9 @@ class Site:
             case "/status":
                 return Response(200, b"All systems operational")
             case "/moved":
-                return Response(302, b"", {"location": "http://169.254.169.254/"})
+                return Response(302, b"", {"location": "http://169.254.169.254/?token=abcdef"})
             case "/flood":
-                return Response(200, b"x" * 3_000_000)
+                return Response(200, b"x" * (4 * READ_MAX))
             case "/broken":
                 return Response(500, b"token=abcdef\n")
             case "/hangs":
@@ -73,6 +74,7 @@ async def test_what_is_no_success_failed(site: tuple[Site, str, HttpTarget], pat
     result = await target.run(get(url + path), BEFORE)
     assert result.status == "failed"
     assert says in result.output
+    assert "abcdef" not in result.output
     assert len(made.asked) == 1, "one attempt, and no redirect followed"
 
 
@@ -81,6 +83,9 @@ async def test_a_flood_is_cut(site: tuple[Site, str, HttpTarget]) -> None:
     result = await target.run(get(f"{url}/flood"), BEFORE)
     assert result.truncated
     assert len(result.output) < 80_000
+    left_out = re.search(r"\[(\d+) bytes left out]", result.output)
+    assert left_out is not None
+    assert int(left_out[1]) < 2 * READ_MAX, "what nobody reads is not fetched"
 
 
 async def test_no_answer_leaves_a_change_unknown_and_a_reading_failed(site: tuple[Site, str, HttpTarget]) -> None:

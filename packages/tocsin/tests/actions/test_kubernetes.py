@@ -15,8 +15,8 @@ from whenever import Instant, TimeDelta
 from tocsin.actions.kubernetes.rights import rights
 from tocsin.actions.kubernetes.target import KubernetesTarget
 from tocsin.actions.port import Captured, Cause, Result, Unreachable
-from tocsin.core.actions import Rendered, TargetKind, Verb
-from tocsin.core.rendering import pinned
+from tocsin.core.actions import Action, ActionId, Parameter, ParameterKind, Rendered, TargetKind, Verb
+from tocsin.core.rendering import pinned, render, taking_back
 
 from ..standins.kubernetes import Cluster, Program, User, serving_cluster
 from ..standins.server import Request, Response, free_port, serving
@@ -108,6 +108,64 @@ async def test_a_watch_that_is_cut_is_taken_up_again_and_the_change_is_not(clust
     assert [method for method, _ in cluster.requests].count("PATCH") == 1
 
 
+async def test_a_version_that_is_too_old_to_watch_from_is_read_anew(cluster: Cluster, config: str) -> None:
+    cluster.expired = 1
+    assert (await target(config).run(RESTART, NOTHING)).status == "succeeded"
+    assert cluster.expired == 0
+    assert [method for method, _ in cluster.requests].count("PATCH") == 1
+
+
+async def test_a_change_whose_rollout_cannot_be_watched_is_unknown(cluster: Cluster, config: str) -> None:
+    rights_but_watch = {f"{each.group}/{each.resource}:{each.verb}" for each in rights(Verb.RESTART, "deployment")}
+    cluster.users = {"token-of-tocsin": User("tocsin", frozenset(rights_but_watch - {"apps/deployments:watch"}))}
+    cluster.paused = True
+    result = await target(config).run(RESTART, NOTHING)
+    assert result.status == "unknown"
+    assert result.output.startswith("the change was made, but how it goes on cannot be seen")
+    assert 'verbs: ["watch"]' in result.remedy
+
+
+async def test_a_revision_that_is_gone_when_it_is_to_run_is_not_replaced_by_another(
+    cluster: Cluster, config: str
+) -> None:
+    cluster.deploy("booster", BAD)
+    await cluster.settle()
+    undo = on_booster(Verb.UNDO, arguments={"to_revision": "7"})
+    result = await target(config).run(undo, Captured({"pinned": "7", "pinned_image": GOOD}))
+    assert (result.status, "no revision 7 any more" in result.output) == ("failed", True)
+    assert [method for method, _ in cluster.requests].count("PATCH") == 0
+
+
+@pytest.mark.clause("M3", "M5")
+@pytest.mark.parametrize(
+    ("env", "shown"),
+    [
+        ({"valueFrom": {"secretKeyRef": {"name": "pool", "key": "size"}}}, "secretKeyRef"),
+        (None, "booster has none, proxy has 8"),
+    ],
+)
+async def test_what_no_one_value_brings_back_is_not_offered_to_be_taken_back(
+    cluster: Cluster, config: str, env: dict[str, object] | None, shown: str
+) -> None:
+    cluster.deploy("booster", GOOD, env=[{"name": "POOL", **env}] if env else [])
+    if env is None:
+        workload = copy.deepcopy(cluster.get("deployments", "agentic-flow", "booster"))
+        proxy = {"name": "proxy", "image": "proxy:1", "env": [{"name": "POOL", "value": "8"}]}
+        workload["spec"]["template"]["spec"]["containers"].append(proxy)
+        cluster.put("deployments", workload)
+    await cluster.settle()
+    size = Parameter(name="value", kind=ParameterKind.INTEGER, default="500", optional=True)
+    action = Action(
+        id=ActionId("booster.pool"), clause="M3", title="Pool", target=TargetKind.KUBERNETES, verb=Verb.SET_ENV,
+        workload="deployment/booster", namespace="agentic-flow", arguments={"name": "POOL", "value": "{value}"},
+        parameters=(size,), changes=True, inverse=ActionId("booster.pool"),
+    )  # fmt: skip
+    before = await target(config).capture(render(action))
+    assert "value" not in before.facts
+    assert shown in before.facts["value_by_container"]
+    assert taking_back(action, render(action), before.facts) is None
+
+
 async def test_nothing_is_tried_twice(cluster: Cluster, config: str) -> None:
     await target(config).run(RESTART, NOTHING)
     assert [method for method, _ in cluster.requests].count("PATCH") == 1
@@ -197,6 +255,32 @@ async def _refused(one: KubernetesTarget, action: Rendered) -> str | None:
         return error.remedy
     result = await one.run(pinned(action, before.facts), before)
     return result.remedy if result.status != "succeeded" else None
+
+
+async def test_a_cluster_that_cannot_prove_who_it_is_is_told_from_one_that_is_down(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(tls)
+    stranger = base64.b64encode(trustme.CA().cert_pem.bytes()).decode()
+    async with serving_cluster(cluster, tls) as url:
+        config = kubeconfig(tmp_path, url, **{"certificate-authority-data": stranger})
+        with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED") as refused:
+            await target(config).capture(RESTART)
+    assert "certificate-authority" in refused.value.remedy
+
+
+async def test_what_a_cluster_quotes_in_a_refusal_has_no_secret_in_it(tmp_path: Path) -> None:
+    async def refuses(_: Request) -> Response:
+        said = {"kind": "Status", "code": 422, "message": 'admission webhook "policy" denied it: password=hunter2'}
+        return Response(422, json.dumps(said).encode())
+
+    async with serving(refuses) as url:
+        with pytest.raises(Unreachable) as refused:
+            await target(kubeconfig(tmp_path, url)).capture(RESTART)
+        result = await target(kubeconfig(tmp_path, url)).run(RESTART, NOTHING)
+    assert refused.value.why.endswith("password=[redacted]")
+    assert result.output.endswith("password=[redacted]")
 
 
 async def test_a_cluster_that_is_not_there_is_said_so(tmp_path: Path) -> None:

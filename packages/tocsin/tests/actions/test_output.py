@@ -1,5 +1,7 @@
 """What a program said is bounded, and harmless to whoever reads it."""
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +19,23 @@ def test_a_flood_keeps_its_beginning_and_its_end_and_says_how_much_is_gone() -> 
     assert output.text.endswith("\nthe end")
     assert "bytes left out" in output.text
     assert len(output.text) < 1_100
+
+
+def test_a_flood_takes_no_more_memory_than_what_is_kept() -> None:
+    output, said = Output(10_000), b"x" * 1_000
+    tracemalloc.start()
+    for _ in range(5_000):
+        output.add(said)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert output.total == 5_000_000
+    assert most < 500_000
+
+
+def test_where_there_are_no_lines_half_a_word_is_left_out() -> None:
+    output = Output(100)
+    output.add(b"a " * 100 + b"s" * 72 + b" end")
+    assert output.text.endswith("\nend")
 
 
 @given(st.lists(st.binary(max_size=30), max_size=20))

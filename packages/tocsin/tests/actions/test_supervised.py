@@ -17,7 +17,7 @@ from tocsin.core.actions import TargetKind
 from tocsin.core.rendering import find, pinned, render
 from tocsin.playbook.load import load_rulebook, shipped
 
-from ..standins.server import Request, Response, free_port, never, serving
+from ..standins.server import Handler, Request, Response, free_port, hang_up, never, serving
 
 BOOK = load_rulebook(shipped("agentic-flow"), workloads=TargetKind.SUPERVISOR)
 
@@ -165,3 +165,33 @@ async def test_an_order_that_nobody_answers_is_unknown(tmp_path: Path) -> None:
         (tmp_path / "token").write_text("a token")
         result = await SupervisorTarget(http, tmp_path).run(restart, Captured())
     assert result.status == "unknown"
+
+
+@pytest.mark.clause("M4")
+@pytest.mark.parametrize("then", [500, None])
+async def test_an_order_that_was_carried_out_and_is_seen_no_more_is_unknown(tmp_path: Path, then: int | None) -> None:
+    service = {"service": "booster", "replicas": 2, "ready": 1, "revision": 3, "release": "1.9.0", "rollout": "running"}
+
+    async def gone_after_the_order(request: Request) -> Response:
+        if request.method == "POST":
+            return Response(200, msgspec.json.encode(service))
+        return Response(then, b'{"detail": "it stumbled"}') if then else hang_up()
+
+    result = await ordered(gone_after_the_order, tmp_path)
+    assert result.status == "unknown"
+    assert result.output.startswith("the change was made, but how it goes on cannot be seen")
+
+
+@pytest.mark.clause("M4")
+async def test_an_order_that_the_supervisor_stumbled_over_is_unknown(tmp_path: Path) -> None:
+    async def stumbles(_: Request) -> Response:
+        return Response(500, b'{"detail": "a fault of its own"}')
+
+    assert (await ordered(stumbles, tmp_path)).status == "unknown"
+
+
+async def ordered(handler: Handler, state: Path) -> Result:
+    async with serving(handler) as url, httpx.AsyncClient(trust_env=False) as http:
+        (state / "control.json").write_text(f'{{"url": "{url}", "pid": 1}}')
+        (state / "token").write_text("a token")
+        return await SupervisorTarget(http, state).run(render(find(BOOK, "agent-booster.restart")), Captured())

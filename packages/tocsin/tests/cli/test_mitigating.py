@@ -43,6 +43,7 @@ class Scene:
     def __init__(self, served: Served, another_line: Callable[..., Line]) -> None:
         self.served = served
         admin = another_line(TOCSIN_URL=served.url, TOCSIN_TOKEN=served.token)
+        self.admin = admin
         self.leader, self.other = (self._line(admin, another_line, person) for person in (LEADER, OTHER))
         self.incident = str(
             admin.json("declare", "It hangs", "--component", "agent-booster", "--severity", "SEV2")["id"]
@@ -71,6 +72,8 @@ def scene(serve: Start, tmp_path: Path, another_line: Callable[..., Line]) -> Sc
     folder = quiet_playbook(tmp_path)
     path = folder / "actions.yaml"
     path.write_text(path.read_text().replace("actions:\n", f"actions:{MADE}", 1))
+    book = folder / "playbook.yaml"
+    book.write_text(book.read_text().replace("  programs:\n", "  programs:\n    - [echo]\n", 1))
     served = serve(
         TOCSIN_PLAYBOOK=str(folder), TOCSIN_DATABASE=str(tmp_path / "tocsin.db"), TOCSIN_COMMANDS="sleep,echo"
     )
@@ -86,6 +89,9 @@ def test_one_asks_the_commander_sees_what_would_run_and_approves_and_it_is_told(
 
     refused = scene.other.fails("approve", scene.incident, "R1", "--yes")
     assert "only the Incident Commander may approve" in refused
+    nobodys = scene.admin.fails("approve", scene.incident, "R1", "--yes")
+    assert "tocsin token create --person" in nobodys
+    assert "--by" not in nobodys
     unasked = scene.leader.fails("approve", scene.incident, "R1")
     assert "there is no terminal to ask at" in unasked
 
@@ -145,6 +151,7 @@ def test_a_server_killed_while_a_command_runs_leaves_unknown_look_and_does_not_r
     run = scene.run()
     assert run["outcome"] == "unknown"
     assert run["why"].startswith("Tocsin was ended while it ran")
+    assert "it may be running still" in run["why"]
     assert run["remedy"].startswith("look at ")
     assert len(scene.events("mitigation_started")) == 1
     assert "nobody knows what R1" in scene.leader.says("show", scene.incident)

@@ -1,10 +1,14 @@
 """What stands on the screen: nothing of it steers a terminal, and times are said as people say them."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.cli.output import clean, clock_time, countdown, span
+from tocsin.cli.output import Screen, clean, clock_time, countdown, span
+from tocsin.cli.show import _objectives, _proof
+from tocsin.cli.watch import picture
 
 
 @given(st.text())
@@ -33,3 +37,31 @@ def test_a_countdown_says_whether_it_is_late() -> None:
 def test_an_instant_is_shown_to_the_second() -> None:
     assert clock_time("2026-11-24T03:00:59.999Z") == "03:00:59"
     assert clock_time("2026-11-24T03:00:00Z", date=True) == "2026-11-24 03:00:00"
+
+
+def measured() -> dict[str, Any]:
+    """An incident whose figures were measured at a certain instant, whatever time it is now."""
+    figure = {"objective": "x.p95", "component": "x", "title": "p95", "value": 0.002, "holds": "<", "bound": 0.005}
+    proof = {"measured_at": "2026-11-24T03:00:05Z", "began_at": "2026-11-24T02:59:35Z"}
+    proof |= {"held_for_s": 30.0, "holds_for_s": 1_800.0, "remaining_s": 1_770.0}  # type: ignore[dict-item]
+    words = {
+        "id": "INC-1",
+        "severity": "SEV1",
+        "title": "x",
+        "stage": "monitoring",
+        "commander": "",
+        "next_action": "x",
+    }
+    return {**words, "firing": 0, "window_began_at": None, "runs": [], "samples": [figure], "proof": proof}
+
+
+@pytest.mark.clause("V1")
+def test_figures_stand_beside_the_instant_at_which_they_were_so(capsys: pytest.CaptureFixture[str]) -> None:
+    _objectives(Screen(as_json=False), measured())
+    picture(Screen(as_json=False), measured(), [], [])
+    assert capsys.readouterr().out.count("measured 03:00:05 UTC") == 2
+
+
+@pytest.mark.clause("V2")
+def test_the_first_minute_of_a_watch_is_not_said_to_be_none() -> None:
+    assert _proof(measured()["proof"]) == "everything has held since 02:59:35 UTC, 30 s of 30 min 0 s"

@@ -96,6 +96,16 @@ def test_what_did_harm_has_its_inverse_ready_and_waiting_for_approval() -> None:
 
 
 @pytest.mark.clause("M5")
+def test_what_helped_is_not_taken_back() -> None:
+    tale = ArmedTale.led()
+    tale.carried_out(SCALE, replicas=9)
+    tale.jump(1)
+    tale.measure()
+    assert judged(tale).verdict == "improved"
+    assert tale.state.runs.count == 1
+
+
+@pytest.mark.clause("M5")
 def test_harm_without_an_inverse_is_said_and_nothing_is_made_up() -> None:
     tale = ArmedTale.led()
     tale.carried_out(RESTART, figures=samples())

@@ -1,12 +1,13 @@
 """When diagnostics are gathered, which ones, and what the incident keeps of them (D3, M2)."""
 
 import pytest
+from msgspec.structs import replace
 
 from tocsin.core import events as e
 from tocsin.core import marks as m
 from tocsin.core.actions import Action, ActionId, TargetKind, Verb
 from tocsin.core.commands import AddComponent, Diagnose, Reason, RecordDiagnostics, Reopen, Resolve, SetSeverity
-from tocsin.core.diagnostics import DiagnosticResult, Ending, Fetch, Look, Reading
+from tocsin.core.diagnostics import Ask, DiagnosticResult, Ending, Fetch, Look, Reading
 from tocsin.core.gathering import gatherings
 from tocsin.core.ids import ComponentId, DiagnosticId, GatheringId
 from tocsin.core.looks import all_looks, looks, refusal
@@ -148,6 +149,15 @@ def test_the_incident_calls_for_its_components_and_for_what_is_of_no_one_compone
     assert isinstance(rows[DiagnosticId("agent-booster.health")].way, Fetch)
     assert isinstance(rows[DiagnosticId("agent-booster.dashboard")].way, Look)
     assert rows[LOGS].reading is Reading.LOGS
+
+
+@pytest.mark.clause("M2")
+def test_whether_targets_answer_is_asked_of_the_prometheus_that_knows_the_component() -> None:
+    rules = rulebook()
+    elsewhere = replace(rules.components[BOOSTER], source="edge")
+    tale = Tale(rules=changed(rules, components={**rules.components, BOOSTER: elsewhere})).declare(SEV1)
+    (up,) = (row for row in looks(tale.state, tale.rules) if row.id == "agent-booster.up")
+    assert up.way == Ask('up{job="agent-booster"}', "edge")
 
 
 @pytest.mark.clause("M2")

@@ -21,6 +21,7 @@ from tocsin.core.commands import (
 from tocsin.core.decide import decide
 from tocsin.core.events import Actor
 from tocsin.core.ids import INCIDENT_COMMANDER, ComponentId, PersonId, RunId
+from tocsin.core.incident import fold
 from tocsin.core.messages import Asked, MessageKind
 from tocsin.core.notifications import intents
 from tocsin.core.runs import RunState
@@ -152,6 +153,15 @@ def test_an_approval_of_one_incident_is_none_of_another() -> None:
 
 
 @pytest.mark.clause("M4")
+def test_an_approval_is_of_one_state_before_and_of_one_hour() -> None:
+    tale, other = ArmedTale.led(), ArmedTale.led()
+    assert tale.propose(UNDO).digest != other.propose(UNDO, before=BEFORE | {"image": "booster:1.9.2"}).digest
+    later = ArmedTale.led()
+    later.jump(1)
+    assert tale.run().digest != later.propose(UNDO).digest
+
+
+@pytest.mark.clause("M4")
 def test_a_state_that_changed_since_it_was_approved_keeps_it_from_running() -> None:
     tale = ArmedTale.led()
     tale.propose(UNDO)
@@ -203,6 +213,32 @@ def test_of_two_people_one_must_command() -> None:
 
 
 @pytest.mark.clause("M4")
+def test_a_commander_who_handed_over_does_not_count_as_the_second_of_two() -> None:
+    tale = ArmedTale.led()
+    tale.propose(WIPE)
+    jamal = tale.joins("jamal-haddad")
+    tale.approve()
+    tale.approve(by=jamal)
+    assert tale.run().state is RunState.READY
+    hands_over(tale, MARA)
+    (ended,) = only(tale.begin(), e.MitigationEnded)
+    assert isinstance(ended, e.MitigationEnded)
+    assert (ended.outcome, tale.primary in ended.why) == ("not_run", True)
+
+
+@pytest.mark.clause("M4")
+def test_signatures_are_counted_again_when_it_begins() -> None:
+    tale = ArmedTale.led()
+    run = tale.propose(WIPE)
+    alone = e.MitigationApproved(
+        at=tale.now, by=tale.leader, run=run.id, digest=run.digest, authority="commander", complete=True
+    )
+    tale.incident = fold(tale.state, (alone,))
+    assert tale.run().state is RunState.READY, "as a timeline might say that somebody edited"
+    assert only(tale.begin(), e.MitigationEnded)
+
+
+@pytest.mark.clause("M4")
 def test_the_delegate_approves_while_whoever_named_them_commands() -> None:
     tale = ArmedTale.led()
     tale.refused(DelegateApproval(by=by("mara-lindqvist", commands=True), person=MARA), Reason.NOT_COMMANDER)
@@ -236,6 +272,20 @@ def test_what_only_reads_needs_nobodys_approval_and_what_changes_always_one() ->
     assert only(tale.begin("R1", before={"revision": "9"}), e.MitigationStarted), "reading needs no unchanged state"
     tale.end("R1")
     assert m.MITIGATED not in tale.state.marks
+
+
+@pytest.mark.clause("M4")
+def test_a_program_is_not_believed_that_it_reads_unless_the_playbook_vouches_for_it() -> None:
+    claims = replace(armed().actions[REINDEX], changes=False)
+    actions = {**armed().actions, REINDEX: claims}
+    tale = ArmedTale(rules=changed(armed(), actions=actions))
+    tale.declare().acknowledge()
+    assert tale.propose(REINDEX).needs == 1
+
+    vouched = replace(armed().diagnostics, programs=(("npx", "reindex"),))
+    tale = ArmedTale(rules=changed(armed(), actions=actions, diagnostics=vouched))
+    tale.declare().acknowledge()
+    assert tale.propose(REINDEX).state is RunState.READY
 
 
 @pytest.mark.clause("M4")

@@ -33,12 +33,20 @@ SECRET = "hunter2-Zx81qP"
         f"redis://:{SECRET}@cache:6379",
         f'password="{SECRET}',
         f'"db_password": "{SECRET}',
+        f"curl -sS -u deploy:{SECRET} https://example.org",
+        f"curl --user=deploy:{SECRET} https://example.org",
     ],
 )
 def test_a_secret_goes(line: str) -> None:
     clean = redacted(line)
     assert SECRET not in clean
     assert "[redacted]" in clean
+    assert redacted(clean) == clean
+
+
+def test_a_private_key_whose_beginning_was_left_out_goes_by_its_end() -> None:
+    clean = redacted("loading it:\nMIIEvQIBADANBgkqh\nkiG9w0BAQEFAASC==\n-----END PRIVATE KEY-----\nno such file")
+    assert clean == "loading it:\n[redacted]\n-----END PRIVATE KEY-----\nno such file"
     assert redacted(clean) == clean
 
 
@@ -67,6 +75,7 @@ def test_a_key_goes_by_its_shape_wherever_it_stands(key: str) -> None:
         "REVISION  CHANGE-CAUSE",
         "64 bytes from 8.8.8.8: icmp_seq=1 ttl=117 time=8.12 ms",
         "cache hits: 812, misses: 190",
+        "sort -u names.txt; docker run -u 1000 image",
     ],
 )
 def test_what_is_no_secret_stays(line: str) -> None:

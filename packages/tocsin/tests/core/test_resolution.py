@@ -4,6 +4,7 @@ import pytest
 
 from tocsin.core import events as e
 from tocsin.core.commands import (
+    AddComponent,
     AssignRole,
     ReachMilestone,
     Reason,
@@ -14,13 +15,14 @@ from tocsin.core.commands import (
     SetStage,
 )
 from tocsin.core.events import Actor
-from tocsin.core.ids import INCIDENT_COMMANDER, PersonId
+from tocsin.core.ids import INCIDENT_COMMANDER, ComponentId, PersonId
 from tocsin.core.objectives import verdict
 from tocsin.core.stages import Stage
 
-from ..builders import SEV1, SEV2, Tale, by, only, samples
+from ..builders import SEV1, SEV2, Tale, by, minutes, only, samples
 
 MARA = by("mara-lindqvist")
+ROUTER = ComponentId("router")
 
 
 def proven() -> Tale:
@@ -230,3 +232,48 @@ def test_a_post_mortem_told_as_published_too_soon_does_not_close_an_open_inciden
     tale.do(published)
 
     assert tale.state.closed
+
+
+@pytest.mark.clause("V1", "V2")
+def test_a_component_that_is_affected_as_well_starts_the_window_again() -> None:
+    tale = Tale().declare(SEV2).acknowledge().monitor().hold(29)
+    tale.do(AddComponent(by=MARA, component=ROUTER))
+    tale.refused(Resolve(by=MARA), Reason.NOT_VERIFIED)
+
+    both = RecordMeasurement(samples=(*samples(), *samples(ROUTER)))
+    tale.do(both)
+    tale.wait(1)
+    tale.do(both)
+    tale.refused(Resolve(by=MARA), Reason.NOT_VERIFIED)
+    assert tale.state.window_began_at == tale.now - minutes(1)
+
+
+@pytest.mark.clause("V1")
+def test_a_component_of_which_nothing_was_measured_is_not_proven_by_the_others() -> None:
+    tale = Tale().declare(SEV2)
+    tale.do(AddComponent(by=MARA, component=ROUTER))
+    tale.acknowledge().monitor().hold(31)
+
+    assert tale.state.verdict == "no_data"
+    tale.refused(Resolve(by=MARA), Reason.NOT_VERIFIED)
+
+
+@pytest.mark.clause("V2")
+def test_a_mitigation_in_the_watch_starts_the_window_again() -> None:
+    tale = Tale().declare(SEV2).acknowledge().monitor().hold(29)
+    tale.do(RecordMitigation(by=MARA, what="drained node 7"))
+    tale.jump(1)
+    tale.measure()
+    tale.refused(Resolve(by=MARA), Reason.NOT_VERIFIED)
+
+    tale.hold(30)
+    assert tale.do(Resolve(by=MARA))
+
+
+@pytest.mark.clause("V2")
+def test_an_alert_that_came_and_went_since_the_last_measurement_keeps_it_from_being_proven() -> None:
+    tale = proven()
+    tale.jump(0.1)
+    tale.fire("slow", firing=1, worst=SEV2)
+    tale.clear("slow")
+    tale.refused(Resolve(by=MARA), Reason.NOT_VERIFIED)

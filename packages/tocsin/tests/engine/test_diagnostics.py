@@ -14,8 +14,9 @@ from whenever import Instant, TimeDelta
 from tocsin.actions.memory import MemoryTarget, Workload
 from tocsin.actions.port import Captured, Cause, Result, Unreachable
 from tocsin.core import events as e
-from tocsin.core.actions import Rendered, TargetKind, Verb
+from tocsin.core.actions import ActionId, Rendered, TargetKind, Verb
 from tocsin.core.commands import AddNote, Diagnose
+from tocsin.core.diagnostics import Diagnostic, Fetch, Run
 from tocsin.core.ids import DiagnosticId, IncidentId
 from tocsin.core.limits import ATTACHMENT_MAX, DIAGNOSTICS_AT_ONCE, GATHERINGS_AT_ONCE
 from tocsin.engine.diagnostics import Diagnoser
@@ -225,6 +226,25 @@ async def test_what_would_change_something_is_not_run_even_if_the_playbook_calls
     assert "common.commits" not in ended(event)
     assert shell.ran == []
     assert all(not action.changes for action in shell.ran)
+
+
+@pytest.mark.clause("M2", "M4")
+async def test_the_very_thing_that_would_run_is_asked_of_once_more(whole: Whole) -> None:
+    shell = Scripted()
+    undo = Diagnostic(DiagnosticId("x"), "x", None, Run(ActionId("agent-booster.undo")))
+
+    gathered = await diagnoser(whole, kubernetes=shell)._look(undo, whole.playbooks.current)
+
+    assert (gathered.result.ending, shell.ran) == ("refused", [])
+    assert "needs approval" in gathered.result.said
+
+
+async def test_the_line_that_is_shown_has_no_secret_in_it(whole: Whole) -> None:
+    page = Diagnostic(DiagnosticId("x"), "x", None, Fetch(f"https://status.example/api?token={SECRET}"))
+
+    gathered = await diagnoser(whole, http=Scripted())._look(page, whole.playbooks.current)
+
+    assert gathered.result.line == "curl -sS https://status.example/api?token=[redacted]"
 
 
 def _files_with(secret: str, folder: Path) -> list[str]:

@@ -51,6 +51,20 @@ class Hanging(MemoryTarget):
         raise AssertionError("nobody sets that event")
 
 
+class Strict(MemoryTarget):
+    """A target whose dry run says no."""
+
+    async def rehearse(self, action: Rendered, before: Captured) -> Result:
+        return Result("failed", "exceeded quota, said https://tocsin:hunter2@cluster", remedy="ask for more")
+
+
+class Blind(MemoryTarget):
+    """A target that breaks its promise when it is looked at again."""
+
+    async def rehearse(self, action: Rendered, before: Captured) -> Result:
+        raise KeyError("spec")
+
+
 class Broken(MemoryTarget):
     """A target that breaks its promise never to raise."""
 
@@ -210,6 +224,24 @@ async def test_a_command_that_fails_says_how_and_is_not_tried_again() -> None:
 
 
 @pytest.mark.clause("M4")
+async def test_what_the_dry_run_refuses_is_not_done() -> None:
+    field = await Field(Strict(deployed().workloads)).led()
+    run = await field.done(UNDO)
+    assert (run.outcome, field.target.ran) == ("not_run", [])
+    assert run.why == "the dry run failed: exceeded quota, said https://[redacted]@cluster"
+    assert run.remedy == "ask for more"
+
+
+@pytest.mark.clause("M4")
+async def test_what_a_target_says_is_told_to_nobody_with_a_secret_in_it() -> None:
+    field = await Field(deployed()).led()
+    field.target.fails = Result("unknown", "asked https://tocsin:hunter2@cluster\n[the connection broke]")
+    run = await field.done(UNDO)
+    assert run.output == "asked https://[redacted]@cluster\n[the connection broke]"
+    assert run.why == "nobody knows how far it came: the connection broke"
+
+
+@pytest.mark.clause("M4")
 async def test_a_flood_of_output_is_cut_in_the_timeline_and_known_by_its_digest() -> None:
     field = await Field(deployed()).led()
     field.target.fails = Result("succeeded", "begin\n" + "x" * 79 + "\n" + "line\n" * 10_000 + "end\n", exit_status=0)
@@ -304,6 +336,14 @@ async def test_a_fault_of_a_target_is_counted_and_leaves_unknown() -> None:
     field = await Field(Broken(deployed().workloads)).led()
     run = await field.done(UNDO)
     assert (run.outcome, run.why) == ("unknown", "fault in the target: RuntimeError")
+
+
+async def test_a_fault_while_it_is_looked_at_again_ends_it_and_is_not_met_again_and_again() -> None:
+    field = await Field(Blind(deployed().workloads)).led()
+    run = await field.done(UNDO)
+    assert (run.outcome, field.target.ran) == ("not_run", [])
+    assert run.why == "fault while the state before was looked at: KeyError"
+    assert await field.step() is None
 
 
 async def test_an_end_that_could_not_be_written_is_written_when_that_is_possible() -> None:

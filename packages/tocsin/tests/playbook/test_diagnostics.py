@@ -29,6 +29,10 @@ BROKEN = {
         (policy(programs="[[orders, stats, --json]]"), STATS),
         ("program-not-allowed", "actions[0].argv"),
     ),
+    "a program that says it reads and nobody vouches for": (
+        (WATCH, STATS.replace("at_declaration: true, ", "")),
+        ("program-not-allowed", "actions[0].argv"),
+    ),
     "an empty program": (
         (policy(programs="[[orders, stats], []]"), STATS),
         ("program-not-allowed", "diagnostics.programs[1]"),

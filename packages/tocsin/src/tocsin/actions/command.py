@@ -1,7 +1,8 @@
 """Programs of this machine, by argument vector: in a group of their own, without input, a shell or our environment.
 
 Which programs there may be, the operator says, by name; the playbook says with which words. Whatever the program does
-(hang, flood, fork, die), it ends with the attempt: the whole group is ended, and what it said is bounded.
+(hang, flood, fork, die), it ends with the attempt: the whole group is ended, and what it said is bounded. What leaves
+the group on purpose, as a daemon does, cannot be ended so; that it may be there is said in the output.
 """
 
 import asyncio
@@ -24,6 +25,11 @@ FLOOD_MAX: Final = 16 * 1024 * 1024
 
 GRACE_S: Final = 2.0
 """Seconds between asking a group to end and ending it."""
+
+_LEFT: Final = (
+    b"\n[it has ended and its output is still held: what it started may go on outside its group; look for it]\n"
+)
+"""A program can set something going that outlives it. We cannot end that, so we say it."""
 
 _CHUNK: Final = 64 * 1024
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -115,6 +121,8 @@ async def _attended(process: asyncio.subprocess.Process, stream: asyncio.StreamR
         await _end(process)
         # The group is gone and what it said is in the pipe; only a fork that left the group can hold it open.
         await asyncio.wait((listening, ending), timeout=GRACE_S)
+        if not listening.done():
+            output.add(_LEFT)
         listening.cancel()
     if why:
         # What was stopped half-way may have done half.

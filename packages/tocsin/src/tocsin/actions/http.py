@@ -7,7 +7,7 @@ from typing import Final
 import httpx
 from whenever import Instant
 
-from tocsin.actions.output import Output
+from tocsin.actions.output import Output, clean
 from tocsin.actions.port import Captured, Cause, Result, Unreachable, broken_off
 from tocsin.core.actions import Rendered, Verb
 from tocsin.core.outbound import AllowList
@@ -70,4 +70,5 @@ class HttpTarget:
         if answer.is_success:
             return Result("succeeded", output.text, status, output.truncated)
         moved = f" to {answer.headers['Location'][:200]}" if "Location" in answer.headers else ""
-        return Result("failed", f"answered {status}{moved}\n{output.text}".rstrip(), status, output.truncated)
+        said = clean(f"answered {status}{moved}\n") + output.text
+        return Result("failed", f"{said}".rstrip(), status, output.truncated)

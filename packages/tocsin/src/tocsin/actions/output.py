@@ -43,9 +43,10 @@ class Output:
         if not self.truncated:
             return clean((bytes(self._head) + tail).decode(errors="replace"))
         head = bytes(self._head).rpartition(b"\n")[0] or bytes(self._head)
-        rest = tail.partition(b"\n")[2] or tail
+        # Half a line may be half a key; where there are no lines, so may half a word.
+        rest = tail.partition(b"\n")[2] or tail.partition(b" ")[2] or tail
         gone = self.total - len(head) - len(rest)
-        # Each part by itself: a key whose beginning was left out is found by the shape of its end, or by its line.
+        # Each part by itself: a key whose beginning was left out is found by its end.
         return (
             f"{clean(head.decode(errors='replace'))}\n[{gone} bytes left out]\n{clean(rest.decode(errors='replace'))}"
         )

@@ -13,6 +13,7 @@ import msgspec
 from whenever import Instant
 
 from tocsin.core.actions import Rendered
+from tocsin.core.redaction import redacted
 
 
 class Cause(StrEnum):
@@ -37,10 +38,10 @@ class Unreachable(Exception):
     """The state before could not be captured, so nothing is known and nothing was done."""
 
     def __init__(self, cause: Cause, why: str, remedy: str = "") -> None:
-        super().__init__(why)
         self.cause = cause
-        self.why = why
+        self.why = redacted(why)  # It may quote what somebody else has said.
         self.remedy = remedy
+        super().__init__(self.why)
 
 
 class Captured(msgspec.Struct, frozen=True):
@@ -50,7 +51,8 @@ class Captured(msgspec.Struct, frozen=True):
 
     A fact bears the name of the argument that sets it (``replicas``, ``value``, ``memory``). Of workloads there are
     also ``revision`` and ``image``, and for an undo ``pinned``: the revision from before the incident, with
-    ``pinned_image`` and ``pinned_why``.
+    ``pinned_image`` and ``pinned_why``. Where containers differ, or a secret is behind a value, ``value_by_container``
+    stands for ``value``, and there is nothing to go back to by setting one.
     """
 
     facts: Mapping[str, str] = {}

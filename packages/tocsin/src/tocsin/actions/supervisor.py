@@ -99,15 +99,17 @@ class SupervisorTarget:
 
     async def run(self, action: Rendered, before: Captured) -> Result:
         """Give the order."""
+        made: list[_Service] = []
         try:
             async with asyncio.timeout(action.time_limit_s):
-                return await self._run(action)
+                return await self._run(action, made)
         except Unreachable as error:
-            return Result("failed", error.why, remedy=error.remedy)
+            so_far = "the change was made, but how it goes on cannot be seen: " if made else ""
+            return Result("unknown" if made else "failed", f"{so_far}{error.why}", remedy=error.remedy)
         except (TimeoutError, httpx.HTTPError):
             return Result(
                 broken_off(action),
-                "the supervisor gave no whole answer in time",
+                "the supervisor gave no whole answer",
                 remedy="look at the service: agentic-flow get",
             )
 
@@ -115,7 +117,7 @@ class SupervisorTarget:
         """Give back connections."""
         await self._http.aclose()
 
-    async def _run(self, action: Rendered) -> Result:
+    async def _run(self, action: Rendered, made: list[_Service]) -> Result:
         within = float(action.time_limit_s)
         if action.verb is Verb.LOGS:
             lines = await self._ask(
@@ -129,8 +131,8 @@ class SupervisorTarget:
             service = await self._service(action)
             return _said(_told(service) if action.verb is Verb.GET else _history(service))
         verb, order = _order(action)
-        changed = await self._ask("POST", f"/{_name(action)}/{verb}", _Service, within, order)
-        return _changed(await self._settled(action, changed), action)
+        made.append(await self._ask("POST", f"/{_name(action)}/{verb}", _Service, within, order))
+        return _changed(await self._settled(action, made[0]), action)
 
     async def _settled(self, action: Rendered, service: _Service) -> _Service:
         """Ask until every replica is ready, or there is no more patience."""
@@ -167,6 +169,8 @@ class SupervisorTarget:
             if order is not None:
                 raise
             raise Unreachable(Cause.TIMED_OUT, f"the supervisor at {url} does not answer", "look at it") from None
+        if order is not None and answer.is_server_error:
+            answer.raise_for_status()  # It stumbled over the order: how far it came, nobody knows.
         return _read(answer, kind, url)
 
     def _address(self) -> tuple[str, str]:

@@ -101,7 +101,7 @@ class Client:
         said = document if isinstance(document, dict) else {"title": f"the server answered {status}", "status": status}
         title = str(said.get("detail") or said.get("title") or f"the server answered {status}")
         remedy = str(said.get("remedy") or "")
-        if said.get("reason") == "person_missing" and "--" not in remedy:  # Else it names its own option.
+        if said.get("reason") == "person_missing" and "link that names" in remedy:  # Who types has no link.
             remedy = "Say whose act it is with --by PERSON, or use a token made with --person."
         if status == httpx.codes.UNAUTHORIZED and not self._has_token:
             remedy = (

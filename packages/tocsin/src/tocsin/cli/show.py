@@ -193,9 +193,9 @@ def _head(screen: Screen, view: dict[str, Any]) -> None:
 
 
 def _proof(proof: dict[str, Any]) -> str:
-    held, needed = int(proof["held_for_s"] // 60), int(proof["holds_for_s"] // 60)
+    held, needed = span(proof["held_for_s"]), span(proof["holds_for_s"])
     since = f"everything has held since {clock_time(proof['began_at'])} UTC"
-    return f"{since}, {held} of {needed} min" if proof["remaining_s"] else f"{since}: proven"
+    return f"{since}, {held} of {needed}" if proof["remaining_s"] else f"{since}: proven"
 
 
 def _room(room: dict[str, Any]) -> str:
@@ -225,7 +225,9 @@ def _objectives(screen: Screen, view: dict[str, Any]) -> None:
     if not view["samples"]:
         return
     screen.gap()
-    screen.line(("Objectives", "bold"))
+    # A figure is of its instant: while nothing answers, the last ones must not look like those of now.
+    measured_at = view["proof"]["measured_at"]
+    screen.line(("Objectives", "bold"), f", measured {clock_time(measured_at)} UTC" if measured_at else "")
     rows = [_sample(sample) for sample in view["samples"]]
     screen.table(("", "", ""), rows, wide=1, indent=2)
 

@@ -57,6 +57,7 @@ def picture(screen: Screen, view: dict[str, Any], owed: list[dict[str, Any]], li
     screen.line(("Next: ", "bold"), (view["next_action"], "bold"))
     if view["samples"]:
         screen.gap()
+        screen.line((f"measured {clock_time(view['proof']['measured_at'])} UTC", "dim"))
         screen.table(("", ""), [_figure(sample) for sample in view["samples"]], wide=1)
     if view["runs"]:
         screen.gap()

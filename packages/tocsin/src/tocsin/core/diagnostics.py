@@ -37,6 +37,8 @@ class Ask(msgspec.Struct, frozen=True, tag="ask"):
     """Ask Prometheus one question, now."""
 
     query: str
+    source: str = ""
+    """Which of several Prometheus is asked; empty: the one without a name."""
 
 
 class Fetch(msgspec.Struct, frozen=True, tag="fetch"):

@@ -206,7 +206,8 @@ def _severity_lowered(incident: Incident, event: e.SeverityLowered) -> Incident:
 
 
 def _component_added(incident: Incident, event: e.ComponentAdded) -> Incident:
-    return replace(incident, components=(*incident.components, event.component))
+    # What was proven was proven of the others: the watch must see all of them hold together (V1).
+    return replace(incident, components=(*incident.components, event.component), window_began_at=None)
 
 
 def _spread_noticed(incident: Incident, event: e.SpreadNoticed) -> Incident:
@@ -297,7 +298,7 @@ def _update_posted(incident: Incident, event: e.UpdatePosted) -> Incident:
 
 def _mitigation_applied(incident: Incident, event: e.MitigationApplied) -> Incident:
     by_hand = replace(incident.runs, awaiting=None)
-    after = replace(incident, samples_before=incident.samples, runs=by_hand)
+    after = replace(incident, samples_before=incident.samples, runs=by_hand, window_began_at=None)
     return _said(_response(_unjudged(after), event, m.MITIGATED), event, "mitigation", event.what)
 
 
@@ -321,7 +322,8 @@ def _mitigation_ended(incident: Incident, event: e.MitigationEnded) -> Incident:
     if not r.first_change(incident.runs, event):
         return after
     before = incident.runs.by_id[event.run].samples_before or incident.samples
-    return _mark(_unjudged(replace(after, samples_before=before)), event, m.MITIGATED)
+    # The watch is over what is there after the last mitigation: what held before it proves nothing of it (V2).
+    return _mark(_unjudged(replace(after, samples_before=before, window_began_at=None)), event, m.MITIGATED)
 
 
 def _flag_raised(incident: Incident, event: e.FlagRaised) -> Incident:

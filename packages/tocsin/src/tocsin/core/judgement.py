@@ -35,7 +35,7 @@ from tocsin.core.events import (
     SpreadNoticed,
     Verdict,
 )
-from tocsin.core.ids import PersonId, Severity
+from tocsin.core.ids import ComponentId, PersonId, Severity
 from tocsin.core.incident import Incident
 from tocsin.core.kinds import Kind
 from tocsin.core.limits import SAMPLES_PER_MEASUREMENT
@@ -189,12 +189,20 @@ def record_measurement(draft: Draft, command: RecordMeasurement, given: Situatio
 
 
 def _found(command: RecordMeasurement, incident: Incident, given: Situation) -> tuple[Verdict, str]:
-    found = verdict(command.samples)
+    found, unmeasured = verdict(command.samples), _unmeasured(command, incident, given)
+    if found == "held" and unmeasured:
+        return "no_data", f"nothing was measured of {', '.join(unmeasured)}"
     if found == "held" and _alerts_speak_against(incident, given):
         return "breached", f"{incident.firing} of its alerts still fire"
     if found == "held" and _fired_meanwhile(incident, given):
         return found, "an alert came and went since the last measurement, so it counts from now"
     return found, ", ".join(one.title for one in failing(command.samples))
+
+
+def _unmeasured(command: RecordMeasurement, incident: Incident, given: Situation) -> list[ComponentId]:
+    """Answer the affected components without a figure: that the others hold says nothing of them (V1)."""
+    measured = {sample.component for sample in command.samples}
+    return [name for name in incident.components if name in given.rules.components and name not in measured]
 
 
 def _alerts_speak_against(incident: Incident, given: Situation) -> bool:
@@ -267,8 +275,9 @@ def unproven(incident: Incident, given: Situation) -> str:
     if _alerts_speak_against(incident, given):
         return f"{incident.firing} of its alerts still fire"
     if incident.verdict != "held" or incident.window_began_at is None:
-        short = failing(incident.samples)
-        return "; ".join(f"{one.title}: {one.why or one.value}" for one in short) or "the objectives do not hold"
+        return _short_of(incident)
+    if _fired_meanwhile(incident, given):
+        return "an alert came and went since the last measurement"
     held_for = incident.measured_at - incident.window_began_at
     if held_for < policy.holds_for:
         return (
@@ -276,6 +285,14 @@ def unproven(incident: Incident, given: Situation) -> str:
             f"of {policy.holds_for.total('seconds'):.0f} s"
         )
     return ""
+
+
+def _short_of(incident: Incident) -> str:
+    if incident.verdict == "held":
+        return "the watch begins again with the next measurement: something was changed, or is affected as well"
+    short = failing(incident.samples)
+    missed = "; ".join(f"{one.title}: {one.why or one.value}" for one in short)
+    return missed or "the objectives do not hold, or were not measured"
 
 
 def commander(incident: Incident, given: Situation) -> str:

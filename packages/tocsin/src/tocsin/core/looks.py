@@ -91,9 +91,8 @@ def _of_component(part: Component, policy: DiagnosticsPolicy) -> Iterator[Diagno
             _named(part.id, "health"), "Health endpoint", part.id, Fetch(part.health_url), Reading.HEALTH, within, "D3"
         )
     if part.job:
-        yield Diagnostic(
-            _named(part.id, "up"), "Targets up", part.id, Ask(f'up{{job="{part.job}"}}'), Reading.TARGETS, within, "M2"
-        )
+        way = Ask(f'up{{job="{part.job}"}}', part.source)
+        yield Diagnostic(_named(part.id, "up"), "Targets up", part.id, way, Reading.TARGETS, within, "M2")
     if part.dashboard_url:
         yield Diagnostic(
             _named(part.id, "dashboard"), "Dashboard", part.id, Look(part.dashboard_url), Reading.TEXT, within, "D3"

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 import msgspec
 from whenever import Instant
 
-from tocsin.core.actions import Rendered
+from tocsin.core.actions import Action, Approvals, Rendered
 from tocsin.core.commands import Reason, Refused, Situation
 from tocsin.core.draft import Draft
 from tocsin.core.effect import judged
 from tocsin.core.event import TOCSIN, Actor, Sample
 from tocsin.core.events import MitigationProposed
 from tocsin.core.ids import IncidentId, RunId
+from tocsin.core.looks import refusal
 from tocsin.core.rendering import find, pinned, render, taking_back
 from tocsin.core.rules import Rulebook
 from tocsin.core.runs import Run, Runs
@@ -76,6 +77,15 @@ def standing(runs: Runs, rendered: Rendered, before: Mapping[str, str], now: Ins
     return any((run.rendered, binding(run.before)) == (rendered, binding(before)) for run in waiting)
 
 
+def signatures(action: Action, rules: Rulebook) -> Approvals:
+    """Answer how many people must approve an action.
+
+    Whatever its row says: what may change the world is never done without anybody's approval, and of a program it is
+    only believed that it reads if it is among those that do.
+    """
+    return action.approvals or (1 if refusal(action, rules.diagnostics) else 0)
+
+
 def propose(
     draft: Draft,
     rendered: Rendered,
@@ -99,8 +109,7 @@ def propose(
             title=action.title,
             rendered=rendered,
             before=before,
-            # Whatever a row says: what changes the world is never done without anybody's approval.
-            approvals=max(action.approvals, 1) if action.changes else action.approvals,
+            approvals=signatures(action, given.rules),
             expires_at=expires_at,
             digest=seal(incident, run, rendered, before, expires_at),
             risk=action.risk,

@@ -14,6 +14,8 @@ GONE: Final = "[redacted]"
 _PEM: Final = re.compile(
     r"-----BEGIN (?P<kind>[A-Z0-9 ]{0,40}PRIVATE KEY[A-Z0-9 ]{0,40})-----.*?(?:-----END (?P=kind)-----|\Z)", re.DOTALL
 )
+_PEM_END: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z0-9 ]{0,40}-----")
+_PEM_LINE: Final = re.compile(r"[ \t]*[A-Za-z0-9+/=]{1,120}[ \t\r]*")
 _SCHEME: Final = re.compile(
     r"\b(?P<scheme>Bearer|Basic|ApiKey|Splunk)(?P<gap>\s{1,8})(?P<secret>[^\s'\",;]{6,})", re.IGNORECASE
 )
@@ -34,6 +36,10 @@ _FLAGGED: Final = re.compile(
     r"(?P<name>-(?:pass(?:word|wd|phrase)?|secret|token|api-?key|access-?key)\s{1,8})(?!\[redacted\])(?P<secret>[^\s-]\S*)",
     re.IGNORECASE,
 )
+_USER: Final = re.compile(
+    r"(?P<name>(?<![\w-])(?:-u|--(?:proxy-)?user)[\s=]{1,8})(?!\[redacted\])(?P<secret>[^\s:]{1,256}:\S+)"
+)
+"""As ``curl -u name:password``."""
 _SHAPED: Final = re.compile(
     r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){0,2}"  # JSON Web Token
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"  # AWS
@@ -50,12 +56,28 @@ _SHAPED: Final = re.compile(
 def redacted(text: str) -> str:
     """Answer a text without its secrets. Doing it twice changes nothing."""
     text = _PEM.sub(lambda found: f"-----BEGIN {found['kind']}----- {GONE}", text)
+    text = _without_beheaded_keys(text)
     text = _HEADER.sub(lambda found: f"{found['name']}{found['gap']}{GONE}", text)
     text = _URL.sub(lambda found: f"{found['start']}{GONE}@", text)
     text = _SCHEME.sub(lambda found: f"{found['scheme']}{found['gap']}{GONE}", text)
     text = _NAMED.sub(lambda found: f"{found['name']}{found['gap']}{GONE}", text)
     text = _FLAGGED.sub(lambda found: f"{found['name']}{GONE}", text)
+    text = _USER.sub(lambda found: f"{found['name']}{GONE}", text)
     return _SHAPED.sub(GONE, text)
+
+
+def _without_beheaded_keys(text: str) -> str:
+    """Take out the lines of a key whose beginning was left out, as at the start of the last lines of a log."""
+    if not _PEM_END.search(text):
+        return text
+    kept: list[str] = []
+    for line in text.split("\n"):
+        if _PEM_END.search(line) and kept and _PEM_LINE.fullmatch(kept[-1]):
+            while kept and _PEM_LINE.fullmatch(kept[-1]):
+                kept.pop()
+            kept.append(GONE)
+        kept.append(line)
+    return "\n".join(kept)
 
 
 def bounded(text: str, most: int) -> tuple[str, bool]:

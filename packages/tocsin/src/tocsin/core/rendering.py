@@ -21,6 +21,9 @@ from tocsin.core.rules import Rulebook
 PLAIN_TEXT: Final = r"[A-Za-z0-9_./:@%+,=-]*"
 """Of a text whose row gives no pattern: nothing that a shell or a query would read as more than text."""
 
+BY_CONTAINER: Final = "_by_container"
+"""Ends the name of a fact that stands for an argument's where no one value of it brings back what was so."""
+
 _BLANK: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _INTEGER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _QUANTITY: Final = re.compile(r"(?P<number>[0-9]{1,15}(?:\.[0-9]{1,3})?)(?P<unit>m|k|M|G|T|Ki|Mi|Gi|Ti)?")
@@ -103,12 +106,15 @@ def pinned(rendered: Rendered, before: Mapping[str, str]) -> Rendered:
 def taking_back(action: Action, rendered: Rendered, before: Mapping[str, str]) -> dict[str, str | None] | None:
     """Answer the values with which the inverse action restores the state before; None if there is no inverse.
 
-    A captured fact bears the name of the argument that sets it. A variable that was not set is left out again.
+    A captured fact bears the name of the argument that sets it. A variable that was not set is left out again; what was
+    set so that no value brings it back, as from a secret, is a person's to restore.
     """
     if action.inverse is None:
         return None
     facts = {**before, "to_revision": before.get("revision")} if rendered.verb is Verb.UNDO else dict(before)
     blanks = {name: found[1] for name, text in action.arguments.items() if (found := _BLANK.fullmatch(text))}
+    if any(f"{argument}{BY_CONTAINER}" in facts for argument in blanks):
+        return None
     return {parameter: facts.get(argument) for argument, parameter in blanks.items()}
 
 

@@ -12,6 +12,7 @@ import msgspec
 from tocsin.core.actions import Action, ActionId, Approvals, FailureMode, FailureModeId, Parameter, Risk
 from tocsin.core.commands import Refused
 from tocsin.core.ids import ComponentId
+from tocsin.core.proposing import signatures
 from tocsin.core.rendering import render
 from tocsin.core.rules import Rulebook
 
@@ -61,7 +62,10 @@ def suggestions(
         fits = any(action.id in (*mode.mitigations, *mode.diagnostics) for mode in modes)
         return not action.changes, not fits, -_likelihood(helped.get(action.id, Record())), places[action.id]
 
-    return tuple(_suggestion(action, modes, helped.get(action.id, Record())) for action in sorted(mine, key=rank))
+    return tuple(
+        _suggestion(action, modes, helped.get(action.id, Record()), signatures(action, rules))
+        for action in sorted(mine, key=rank)
+    )
 
 
 def recognised(
@@ -84,7 +88,7 @@ def _likelihood(record: Record) -> float:
     return (record.helped + 1) / (record.tried + 2)
 
 
-def _suggestion(action: Action, modes: Sequence[FailureMode], record: Record) -> Suggestion:
+def _suggestion(action: Action, modes: Sequence[FailureMode], record: Record, approvals: Approvals) -> Suggestion:
     fits = tuple(mode.title for mode in modes if action.id in (*mode.mitigations, *mode.diagnostics))
     return Suggestion(
         action=action.id,
@@ -92,7 +96,7 @@ def _suggestion(action: Action, modes: Sequence[FailureMode], record: Record) ->
         component=action.component,
         changes=action.changes,
         risk=action.risk,
-        approvals=action.approvals,
+        approvals=approvals,
         expects=action.expects,
         inverse=action.inverse,
         parameters=action.parameters,

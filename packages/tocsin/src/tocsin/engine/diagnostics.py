@@ -177,8 +177,8 @@ class Diagnoser:
         match row.way:
             case Look(url):
                 return _with(row, "link", url, "", line=url)
-            case Ask(query):
-                return await self._asked(row, query)
+            case Ask(query, source):
+                return await self._asked(row, query, source)
             case Fetch(url):
                 return await self._ran(row, fetching(row, url), rules)
             case Run(action):
@@ -188,12 +188,12 @@ class Diagnoser:
                     return _without(row, "refused", refused.detail)
                 return await self._ran(row, rendered, rules)
 
-    async def _asked(self, row: Diagnostic, query: str) -> Gathered:
+    async def _asked(self, row: Diagnostic, query: str, source: str) -> Gathered:
         line = f"promtool query instant $PROMETHEUS {shlex.quote(query)}"
         if self._measurements is None:
             return _without(row, "unavailable", "no Prometheus is set up", line)
         now = self._clock.now()
-        history = await self._measurements.history(query, now, now, TimeDelta(seconds=1))
+        history = await self._measurements.history(query, now, now, TimeDelta(seconds=1), source)
         if not history.series:
             return _without(row, "failed", history.why, line)
         output = "\n".join(_sample(series) for series in history.series)

@@ -28,7 +28,7 @@ from tocsin.core.limits import (
     RUNS_PER_STEP,
 )
 from tocsin.core.proposing import rendered_for, taken_back
-from tocsin.core.redaction import bounded
+from tocsin.core.redaction import bounded, redacted
 from tocsin.core.rules import Rulebook
 from tocsin.core.runs import Run
 from tocsin.engine.clock import Clock
@@ -43,6 +43,11 @@ Measure = Callable[[ComponentId], Awaitable[tuple[Sample, ...]]]
 
 _OVERTIME_S = 30
 """Seconds beyond a run's own time limit after which we stop believing that its target keeps it."""
+
+_ORPHANED = "; it may be running still, and nobody ends it at its time limit"
+"""A program of this machine is a child of ours, and outlives us where nothing ends a service whole."""
+
+_WHY_MAX = 200
 
 Key = tuple[IncidentId, RunId]
 
@@ -123,11 +128,12 @@ class Runner:
         if incident is None or run is None:
             return
         rules = await self._handler.playbooks.of(incident)
+        here = run.rendered.target is TargetKind.COMMAND
         ended = RecordRunEnded(
             by=BY_RUNNER,
             run=row.run,
             outcome="unknown",
-            why="Tocsin was ended while it ran, and nobody heard how it ended",
+            why=f"Tocsin was ended while it ran, and nobody heard how it ended{_ORPHANED if here else ''}",
             remedy=where_to_look(rules, incident, run),
         )
         await self._handler.handle(row.incident, ended, self._clock.now())
@@ -138,7 +144,14 @@ class Runner:
         if incident is None or run is None:
             return
         rules = await self._handler.playbooks.of(incident)
-        found = await self._asked_before(run, incident, rules)
+        try:
+            found = await self._asked_before(run, incident, rules)
+        except Exception as fault:  # Asked again, a target that breaks its promise breaks it again, without end.
+            self._telemetry.fault("runner", fault, f"{incident_id} {run_id}")
+            problem = f"fault while the state before was looked at: {type(fault).__name__}"
+            found = RecordRunStarted(by=BY_RUNNER, run=run_id, before=run.before, problem=problem)
+        # What a target says of a problem may quote anything: an address with a password, a header.
+        found = replace(found, problem=redacted(found.problem), remedy=redacted(found.remedy))
         events = await self._handler.handle(incident_id, found, self._clock.now())
         if not any(isinstance(event, MitigationStarted) and event.run == run_id for event in events):
             return  # Something spoke against it, or another process was first.
@@ -218,13 +231,14 @@ def _unpinned(run: Run, rules: Rulebook) -> Rendered:
 
 
 def _ended_with(run: Run, result: Result, look: str) -> RecordRunEnded:
-    output, _ = bounded(result.output, OUTPUT_IN_TIMELINE_MAX)
-    raw = result.output.encode()
+    said = redacted(result.output)  # Whatever the target did: it is told to many.
+    output, _ = bounded(said, OUTPUT_IN_TIMELINE_MAX)
+    raw = said.encode()
     return RecordRunEnded(
         by=BY_RUNNER,
         run=run.id,
         outcome=result.status,
-        why="nobody heard how it ended" if result.status == "unknown" else "",
+        why=_why_unknown(said) if result.status == "unknown" else "",
         remedy=result.remedy or (look if result.status == "unknown" else ""),
         exit_status=result.exit_status,
         output=output,
@@ -232,6 +246,12 @@ def _ended_with(run: Run, result: Result, look: str) -> RecordRunEnded:
         output_bytes=len(raw),
         after=result.facts,
     )
+
+
+def _why_unknown(said: str) -> str:
+    """Answer the target's own last word, in which it says how it came to know nothing."""
+    last = _last_line(said).strip("[]")[:_WHY_MAX]
+    return f"nobody knows how far it came: {last}" if said else "nobody heard how it ended"
 
 
 def _unknown(run: Run, why: str, look: str) -> RecordRunEnded:
@@ -242,7 +262,7 @@ def where_to_look(rules: Rulebook, incident: Incident, run: Run) -> str:
     """Say by which action of the playbook a person sees what a run has done."""
     same = [one for one in rules.actions.values() if one.component == run.rendered.component and one.verb in READS]
     near = next((one for one in same if one.workload == run.rendered.workload), None) or next(iter(same), None)
-    at = run.rendered.workload or run.rendered.target.value
+    at = run.rendered.workload or (run.rendered.argv[0] if run.rendered.argv else run.rendered.target.value)
     how = f": tocsin mitigate {incident.id} {near.id}" if near else ""
     return f"look at {at} before anything else{how}; it is not done again by itself"
 

@@ -34,6 +34,7 @@ def programs(playbook: Playbook) -> Iterator[Problem]:
                 f'{action.id} is run by itself, and "{" ".join(action.argv)}" is not among the programs that only read',
                 f"add its beginning to diagnostics.programs of {_ABOUT}, if it cannot change anything",
             )
+    yield from _unsigned(playbook)
     for number, words in enumerate(allowed):
         if not words:
             yield playbook.problem(
@@ -41,6 +42,20 @@ def programs(playbook: Playbook) -> Iterator[Problem]:
                 (_ABOUT, "diagnostics", "programs", number),
                 "a program without words would allow every program",
                 "write how its command line begins",
+            )
+
+
+def _unsigned(playbook: Playbook) -> Iterator[Problem]:
+    """Find programs that say they only read, which nobody vouches for and nobody approves."""
+    allowed, looks = playbook.about.diagnostics.programs, [action.id for _, action in _diagnostics(playbook)]
+    for number, action in enumerate(playbook.acting.actions):
+        claims = action.verb in RUNS and not action.changes and not action.approvals and action.id not in looks
+        if claims and not begins_with_any(action.argv, allowed):
+            yield playbook.problem(
+                "program-not-allowed",
+                (_FILE, "actions", number, "argv"),
+                f'{action.id} says that it only reads, and "{" ".join(action.argv)}" is not among the programs that do',
+                f'add its beginning to diagnostics.programs of {_ABOUT}, or write "changes: true" and "approvals: 1"',
             )
 
 

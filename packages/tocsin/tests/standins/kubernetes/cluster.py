@@ -69,6 +69,8 @@ class Cluster:
     requests: list[tuple[str, str]] = field(default_factory=list)
     cuts: int = 0
     """So many watches are cut in the middle of a line, as a proxy would."""
+    expired: int = 0
+    """So many watches are refused: the version to begin with is older than what is remembered."""
     paused: bool = False
     """The controllers do nothing."""
     step_s: float = 0.002

@@ -222,6 +222,11 @@ def _many(cluster: Cluster, asked: Asked, resource: str, namespace: str) -> Answ
         raise Refused(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
     chosen, name = matching(asked.param("labelSelector")), _field(asked)
     if asked.param("watch") in ("true", "1"):
+        if cluster.expired:
+            cluster.expired -= 1
+            raise Refused(
+                410, "Expired", f"too old resource version: {asked.param('resourceVersion')} ({cluster.version})"
+            )
         return Answered(200, stream=_watch(cluster, asked, resource, namespace, chosen, name))
     items = [
         one for one in cluster.listed(resource, namespace) if chosen(one) and name in ("", one["metadata"]["name"])

@@ -165,6 +165,9 @@ def bearer(access: Access) -> dict[str, str]:
 def absent(access: Access, error: Exception) -> Unreachable:
     """Say that nobody answers."""
     why = f"{access.called} at {access.server} does not answer: {type(error).__name__}: {str(error)[:200]}"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        remedy = "check certificate-authority and tls-server-name of the kubeconfig, or whether it is another cluster"
+        return Unreachable(Cause.ABSENT, why, remedy)
     return Unreachable(Cause.ABSENT, why, "check that it is up, and the kubeconfig: kubectl cluster-info")
 
 

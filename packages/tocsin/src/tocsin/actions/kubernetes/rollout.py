@@ -13,6 +13,7 @@ from tocsin.actions.kubernetes.api import Api
 from tocsin.actions.kubernetes.rights import GET_DEPLOYMENT, GET_SET, LIST_REPLICA_SETS, WATCH_DEPLOYMENT, WATCH_SET
 from tocsin.actions.port import Cause, Unreachable
 from tocsin.core.actions import Rendered, Verb
+from tocsin.core.rendering import BY_CONTAINER
 from tocsin.core.revisions import Revision
 
 REVISION: Final = "deployment.kubernetes.io/revision"
@@ -150,15 +151,44 @@ def facts(workload: Mapping[str, Any], action: Rendered) -> dict[str, str]:
     found = {"replicas": str(spec.get("replicas", 1)), "image": images(spec["template"])}
     if number := (workload["metadata"].get("annotations") or {}).get(REVISION):
         found["revision"] = str(number)
-    first = containers(workload, action)[0]
+    chosen = containers(workload, action)
     if action.verb is Verb.SET_ENV:
-        value = next((one for one in first.get("env") or () if one["name"] == action.arguments["name"]), None)
-        if value is not None and "valueFrom" not in value:
-            found["value"] = value.get("value", "")
+        found |= _common("value", {one["name"]: _variable(one, action.arguments["name"]) for one in chosen})
     if action.verb is Verb.SET_RESOURCES:
-        limits = (first.get("resources") or {}).get("limits") or {}
-        found |= {name: str(limits[name]) for name in ("memory", "cpu") if name in limits}
+        for name in ("memory", "cpu"):
+            found |= _common(name, {one["name"]: _limit(one, name) for one in chosen})
     return found
+
+
+class _Setting(msgspec.Struct, frozen=True):
+    """What one container is set to; None: nothing."""
+
+    text: str | None
+    plain: bool = True
+    """Whether writing the text would set it so; what comes from a secret or a field would not."""
+
+
+def _common(argument: str, settings: Mapping[str, _Setting]) -> dict[str, str]:
+    """Answer the value that all containers have; where no one value brings back what is so, what each of them has."""
+    first = next(iter(settings.values()))
+    if first.plain and all(each == first for each in settings.values()):
+        return {} if first.text is None else {argument: first.text}
+    told = ", ".join(f"{name} has {each.text or 'none'}" for name, each in settings.items())
+    return {f"{argument}{BY_CONTAINER}": told}
+
+
+def _variable(container: Mapping[str, Any], name: str) -> _Setting:
+    found = next((one for one in container.get("env") or () if one["name"] == name), None)
+    if found is None:
+        return _Setting(None)
+    if origin := found.get("valueFrom"):
+        return _Setting(f"that of {msgspec.json.encode(origin, order='sorted').decode()}", plain=False)
+    return _Setting(str(found.get("value", "")))
+
+
+def _limit(container: Mapping[str, Any], name: str) -> _Setting:
+    limits = (container.get("resources") or {}).get("limits") or {}
+    return _Setting(str(limits[name]) if name in limits else None)
 
 
 def health(workload: Mapping[str, Any]) -> dict[str, str]:
@@ -205,9 +235,10 @@ async def settled(api: Api, action: Rendered, workload: dict[str, Any]) -> dict[
         try:
             workload = await _watched(api, action, workload)
         except Unreachable as error:
-            if error.cause is not Cause.ABSENT:
+            if error.cause not in (Cause.ABSENT, Cause.REFUSED):
                 raise
-            # Cut on the way, as proxies do. Whether the cluster is really gone, the next reading shows.
+            # Cut on the way, as proxies do; or the version to watch from is too old by now, or the API is busy. Whether
+            # the cluster is really gone, the next reading shows.
         if not _is_over(workload):
             await asyncio.sleep(PAUSE_S)
             workload = await read(api, action)
