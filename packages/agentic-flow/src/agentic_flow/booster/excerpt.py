@@ -7,14 +7,14 @@ blank and comment rows above an item are its *lead* and travel with it; those be
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from tree_sitter import Node
 
 from agentic_flow.booster.languages import MARKER_NAME, Grammar
 from agentic_flow.booster.locate import Definition, Family, describe, first_child, unwrap
-from agentic_flow.booster.prints import Marks, Print
+from agentic_flow.booster.prints import Marks, Print, text_of
 from agentic_flow.booster.refusals import Reason, Refused
 
 _LEAVING = frozenset({"return_statement", "raise_statement", "throw_statement"})
@@ -68,6 +68,7 @@ class Item:
     nodes: list[Node]
     first: int
     last: int
+    beside: list[Node] = field(default_factory=list)
 
     @cached_property
     def main(self) -> Node:
@@ -99,8 +100,22 @@ class Item:
 
     @cached_property
     def comments(self) -> tuple[bytes, ...]:
-        """Give the comments within the statement itself."""
-        return tuple(comment for node in self.nodes for comment in self.marks.comments_of(node))
+        """Give the comments on the statement's rows: those within it, then those beside and hanging below it."""
+        return tuple(text_of(comment) for comment in self._comments())
+
+    @property
+    def header_comments(self) -> tuple[bytes, ...]:
+        """Give the comments that stand outside the statement's blocks, on the rows of its headers and its end."""
+        blocks = [read_bounds(self.grammar, block) for node in self.nodes for block in blocks_of(self.grammar, node)]
+        return tuple(
+            text_of(comment)
+            for comment in self._comments()
+            if not any(opens < comment.start_point.row < closes for opens, closes in blocks)
+        )
+
+    def _comments(self) -> list[Node]:
+        inside = [comment for node in self.nodes for comment in self.marks.comments_in(node)]
+        return [*inside, *self.beside]
 
     @property
     def name(self) -> str | None:
@@ -119,14 +134,20 @@ class Item:
 
     @cached_property
     def header(self) -> tuple[str, ...]:
-        """Give what a statement says outside its blocks."""
+        """Give what a statement says outside its blocks: its code whatever the layout, its literals to the letter."""
         parts: list[str] = [self.main.type]
         for node in self.nodes:
             text, start, at = node.text or b"", node.start_byte, 0
-            for block in blocks_of(self.grammar, node):
+            blocks = blocks_of(self.grammar, node)
+            for block in blocks:
                 parts.append("".join(text[at : block.start_byte - start].decode().split()))
                 at = block.end_byte - start
             parts.append("".join(text[at:].decode().split()))
+            parts += [
+                (literal.text or b"").decode()
+                for literal in self.marks.literals_in(node)
+                if not any(block.start_byte <= literal.start_byte < block.end_byte for block in blocks)
+            ]
         return tuple(parts)
 
     @cached_property
@@ -204,7 +225,7 @@ class Block:
 
 def read_block(excerpt: Excerpt, node: Node) -> Block:
     """Lay a block out in rows; refuse one that shares its rows with what is around it."""
-    opens, closes = _bounds(excerpt.grammar, node)
+    opens, closes = read_bounds(excerpt.grammar, node)
     items = items_of(excerpt.grammar, excerpt.marks, node)
     if not items or items[0].first <= opens or items[-1].last >= closes:
         raise Refused(Reason.UNSUPPORTED_SHAPE, "A body on the row of its header cannot be merged in part.")
@@ -229,7 +250,8 @@ def leading(line: bytes) -> bytes:
     return line[: len(line) - len(line.lstrip(b" \t"))]
 
 
-def _bounds(grammar: Grammar, node: Node) -> tuple[int, int]:
+def read_bounds(grammar: Grammar, node: Node) -> tuple[int, int]:
+    """Number the last row above a block and the first below it."""
     if grammar.braces:
         return node.start_point.row, node.end_point.row
     colon = node.prev_sibling
@@ -251,6 +273,8 @@ def items_of(grammar: Grammar, marks: Marks, node: Node) -> list[Item]:
         if child.is_named and child.type != "comment":
             groups[-1].nodes.append(child)
             decorates = child.type == "decorator"
+        elif child.type == "comment":
+            groups[-1].beside.append(child)
     return [group for group in groups if group.nodes]
 
 

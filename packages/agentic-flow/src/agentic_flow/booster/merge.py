@@ -73,6 +73,7 @@ class _Merge:
             if run.after_marker:
                 start = self._start_of(run)
                 self._require_no_resemblance(number, position, start)
+                self._require_no_stray_comment(number, position, start)
                 self._copy(position, start)
             self._state(run)
             position = self._end_of(run, position)
@@ -114,6 +115,23 @@ class _Merge:
                     Reason.AMBIGUOUS_ANCHOR,
                     "A statement beside a marker may be new or may replace one that the marker stands for.",
                 )
+
+    def _require_no_stray_comment(self, number: int, first: int, end: int) -> None:
+        """Refuse a comment beside a marker that the elided part does not hold: where it belongs is not said."""
+        stated = _comments(self._beside_markers(number))
+        elided = [row for index in range(first, end) for row in self._original.lead(index)]
+        if end == len(self._original.items):
+            elided += self._original.tail()
+        if not set(stated) <= set(_comments(elided)):
+            raise Refused(Reason.AMBIGUOUS_ANCHOR, "A comment beside a marker belongs to no statement.")
+
+    def _beside_markers(self, number: int) -> list[bytes]:
+        """Give the rows before the markers that a run follows, and those after them if no statement does."""
+        snippet, run = self._snippet, self._runs[number]
+        after = run.items[0] if run.items else len(snippet.items)
+        before = self._runs[number - 1].items[-1] + 1 if self._runs[number - 1].items else 0
+        rows = [row for index in range(before, after) if snippet.items[index].is_marker for row in snippet.lead(index)]
+        return rows if run.items else rows + snippet.tail()
 
     def _unmatched(self, indices: Iterable[int]) -> list[Item]:
         found: list[Item] = []
@@ -202,6 +220,8 @@ class _Merge:
 
     def _merge_inside(self, item: Item, quoted: Item) -> None:
         """Merge block by block a compound statement that elides part of itself; its headers stay as they were."""
+        if item.header_comments not in ((), quoted.header_comments):
+            raise Refused(Reason.AMBIGUOUS_ANCHOR, "A comment on a header differs from the original's.")
         pairs = zip(_blocks(self._original.excerpt, quoted), _blocks(self._snippet.excerpt, item), strict=True)
         row, inner = quoted.first, []
         for old, new in pairs:

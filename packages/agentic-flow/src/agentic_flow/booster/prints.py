@@ -64,9 +64,13 @@ class Marks:
         """Give the code of a node inside without white space and comments."""
         return _without(node, self._inside(node).comments.within(node))
 
-    def comments_of(self, node: Node) -> tuple[bytes, ...]:
-        """Give the comments inside a node, each without the white space around its lines."""
-        return tuple(_tidy(comment.text) for comment in self._inside(node).comments.within(node))
+    def comments_in(self, node: Node) -> list[Node]:
+        """Give the comments inside a node."""
+        return self._inside(node).comments.within(node)
+
+    def literals_in(self, node: Node) -> list[Node]:
+        """Give the literals inside a node."""
+        return self._inside(node).literals.within(node)
 
     def _inside(self, node: Node) -> _Captures:
         return _Captures(self._grammar, node) if self._whole is None else self._whole
@@ -117,5 +121,6 @@ def _lf(text: bytes | None) -> bytes:
     return (text or b"").replace(b"\r\n", b"\n")
 
 
-def _tidy(text: bytes | None) -> bytes:
-    return b"\n".join(line.strip() for line in (text or b"").splitlines())
+def text_of(comment: Node) -> bytes:
+    """Give the text of a comment without the white space around its lines."""
+    return b"\n".join(line.strip() for line in (comment.text or b"").splitlines())
