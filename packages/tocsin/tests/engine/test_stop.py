@@ -66,12 +66,12 @@ class StuckStore(FailingStore):
 
 
 @asynccontextmanager
-async def running(town: Town, patience: Patience) -> AsyncIterator["asyncio.Task[None]"]:
+async def running(town: Town, patience: Patience) -> AsyncIterator[None]:
     """Run a whole engine; it was told to stop when this is left, and has ended."""
     town.engine._patience = patience
     await town.engine.start()
     engine = asyncio.create_task(town.engine.run())
-    yield engine
+    yield
     town.engine.stop()
     await engine
 
