@@ -25,6 +25,8 @@ class Server:
             "TOCSIN_BASE_URL": self.url,
             "TOCSIN_DATABASE": str(folder / "tocsin.db"),
             "TOCSIN_PLAYBOOK": str(folder / "playbook"),
+            # What is installed has been compiled; where a variable forbids to keep that, each start would do it again.
+            "PYTHONDONTWRITEBYTECODE": "",
             **env,
         }
         self.token = ""

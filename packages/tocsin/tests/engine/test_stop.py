@@ -35,6 +35,7 @@ class SlowChannel(RememberingChannel):
         super().__init__()
         self.heard = asyncio.Event()
         self.lets = asyncio.Event()
+        self.broken_off = asyncio.Event()
         self._stubborn = stubborn
 
     async def deliver(self, message: Message, address: str, key: DeliveryKey) -> Outcome:
@@ -45,6 +46,7 @@ class SlowChannel(RememberingChannel):
             try:
                 await self.lets.wait()
             except asyncio.CancelledError:
+                self.broken_off.set()
                 if not self._stubborn:
                     raise
         return outcome
@@ -64,12 +66,12 @@ class StuckStore(FailingStore):
 
 
 @asynccontextmanager
-async def running(town: Town, patience: Patience) -> AsyncIterator["asyncio.Task[None]"]:
+async def running(town: Town, patience: Patience) -> AsyncIterator[None]:
     """Run a whole engine; it was told to stop when this is left, and has ended."""
     town.engine._patience = patience
     await town.engine.start()
     engine = asyncio.create_task(town.engine.run())
-    yield engine
+    yield
     town.engine.stop()
     await engine
 
@@ -115,6 +117,21 @@ async def test_a_channel_that_never_answers_does_not_keep_it_and_the_page_leaves
     await after.deliver()
     assert {key for _, _, key in again.got} >= unanswered
     assert (await after.store.counts(after.clock.at)).unaccounted == 0
+
+
+async def test_asked_twice_it_breaks_off_what_it_waits_for() -> None:
+    channel = SlowChannel()
+    town = town_with(channel)
+    await town.engine.start()
+    engine = asyncio.create_task(town.engine.run())
+    await town.declared()
+    await channel.heard.wait()
+    engine.cancel()
+    await channel.broken_off.wait()
+
+    await asyncio.wait([engine])
+    assert engine.cancelled()
+    assert await town.store.abandoned()
 
 
 async def test_receipts_that_wait_for_their_turn_in_an_incident_do_not_keep_it() -> None:

@@ -117,14 +117,17 @@ class Dispatcher:
 
     async def stop(self, within: TimeDelta) -> None:
         """Let what is under way end, for so long. The rest is broken off; still claimed, a start takes it back."""
-        late: set[asyncio.Task[None]] = set()
         if self._under_way:
-            _, late = await asyncio.wait(self._under_way, timeout=within.total("seconds"))
-        for task in late:
-            task.cancel()
-        if late:
+            await asyncio.wait(self._under_way, timeout=within.total("seconds"))
+        self.break_off()
+        if self._under_way:
             # A moment to let go of a connection; what does not even end now is left behind.
-            await asyncio.wait(late, timeout=min(within.total("seconds"), _BREAKS_OFF_WITHIN_S))
+            await asyncio.wait(self._under_way, timeout=min(within.total("seconds"), _BREAKS_OFF_WITHIN_S))
+
+    def break_off(self) -> None:
+        """Break off all that is under way, and do not wait."""
+        for task in self._under_way:
+            task.cancel()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)

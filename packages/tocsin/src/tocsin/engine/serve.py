@@ -169,8 +169,18 @@ class Engine:
     async def run(self) -> None:
         """Step until `stop`, then let what is under way end, for as long as there is patience.
 
-        What is broken off loses nothing: it is as if the process had been killed at that moment.
+        What is broken off loses nothing: it is as if the process had been killed at that moment. Cancelled, it does not
+        wait.
         """
+        try:
+            await self._step_until_stopped()
+            if self.diagnoser is not None:
+                await self.diagnoser.stop()
+            await asyncio.gather(self.runner.settle(), self.dispatcher.stop(self._patience.deliveries))
+        finally:
+            self.dispatcher.break_off()
+
+    async def _step_until_stopped(self) -> None:
         steps: dict[str, Step] = {
             "intake": self.intake.step,
             "reconciler": self.reconciler.step,
@@ -191,9 +201,6 @@ class Engine:
                 bell = self._bells[name] = asyncio.Event()
                 loops.append(group.create_task(self._loop(name, step, bell)))
             group.create_task(self._end_of(loops))
-        if self.diagnoser is not None:
-            await self.diagnoser.stop()
-        await asyncio.gather(self.runner.settle(), self.dispatcher.stop(self._patience.deliveries))
 
     async def _end_of(self, loops: Sequence[asyncio.Task[None]]) -> None:
         """See the loops to their end once it was asked for; a step that does not end is broken off."""

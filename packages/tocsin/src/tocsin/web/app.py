@@ -1,5 +1,7 @@
 """The application: every route, one guard, one handler of errors, nothing else in the way."""
 
+from functools import cache
+
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -68,7 +70,7 @@ def create_app(
         logging_config=None,
         debug=False,
     )
-    site.description = openapi.document(app)
+    site.describe = cache(lambda: openapi.document(app))
     app.asgi_handler = Ingest(site, app.asgi_handler)
     return app
 

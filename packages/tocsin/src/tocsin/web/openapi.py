@@ -27,7 +27,7 @@ _REF: Final = "#/components/schemas/{name}"
 @get("/schema/openapi.json", opt=says(None, answers=dict[str, Any]))
 async def serve(site: TheSite) -> Response[bytes]:
     """Answer this document."""
-    return Response(site.description, media_type="application/json")
+    return Response(site.describe(), media_type="application/json")
 
 
 def document(app: Litestar) -> bytes:

@@ -51,8 +51,8 @@ class Site:
         self.secrets = secrets or Secrets()
         self._replies = replies
         self._later: set[asyncio.Task[object]] = set()
-        self.description = b""
-        """The OpenAPI document, once the application stands."""
+        self.describe: Callable[[], bytes] = bytes
+        """Answers the OpenAPI document once the application stands; written when it is first asked for."""
 
     async def reply(self, url: str, text: str) -> bool:
         """Say something to whoever asked by way of a provider; tell whether it was taken."""
