@@ -13,6 +13,7 @@ from tocsin.core.commands import Acknowledge, Reopen, Resolve
 from tocsin.core.events import Actor, PageAttemptFailed, PageDelivered
 from tocsin.core.ids import ChannelName, IncidentId, PersonId
 from tocsin.core.rules import MethodKind, Rulebook
+from tocsin.engine.answers import Answers
 
 from ..standins.twilio import SENDER, SID, TOKEN, Twilio, encoded, said, signature, twilio
 from .providers import address_of, by_providers
@@ -180,6 +181,17 @@ async def test_the_same_key_sent_again_changes_nothing(town: Called) -> None:
     assert "taken already" in await town.press(call, "1")
     assert (await town.view(incident))["size"] == size
     assert town.called_back("twilio", "repeated") == 1
+
+
+async def test_a_text_message_sent_again_after_a_restart_answers_no_later_page(town: Called) -> None:
+    await town.call()
+    assert "You are on it" in await town.reply("ack", sid="SM7")
+    later, _ = await town.call(component="agentdb")
+    town.site.answers = Answers(town.engine)  # Another process: what was in memory is gone.
+
+    assert "taken already" in await town.reply("ack", sid="SM7")
+    assert not (await town.view(later))["acknowledged"]
+    assert "You are on it" in await town.reply("ack", sid="SM8")
 
 
 async def test_a_key_under_a_page_from_before_it_was_opened_again_does_not_count(town: Called) -> None:
