@@ -84,6 +84,24 @@ def test_whoever_is_at_work_on_something_as_severe_is_told_quietly(acted: float,
 
 
 @pytest.mark.clause("E4")
+def test_what_whoever_is_awake_is_told_quietly_goes_by_another_quiet_way_if_the_first_fails() -> None:
+    tale = Another(acted={SEV2: ago(1)}).declare(SEV2)
+    page = page_of(tale)
+    failed = RecordDelivery(page=page.page, method=page.methods[0], person=PRIMARY, why="Slack is down")
+
+    (moved,) = only(tale.do(failed), e.PageAttemptFailed)
+
+    assert isinstance(moved, e.PageAttemptFailed)
+    assert moved.next is not None
+    assert moved.next.kind is MethodKind.EMAIL, "and not by the phone, which stands before it"
+    assert [intent.method for intent in intents(tale.state, (moved,), tale.given)] == [moved.next]
+    (last,) = only(tale.do(changed(failed, method=moved.next)), e.PageAttemptFailed)  # type: ignore[arg-type]
+    assert isinstance(last, e.PageAttemptFailed)
+    assert last.next is None
+    assert not only(tale.events, e.PersonUnreachable), "it has yet to ring"
+
+
+@pytest.mark.clause("E4")
 def test_the_ladder_goes_on_as_always() -> None:
     tale = Another(acted={SEV2: ago(1)}).declare(SEV2)
 
