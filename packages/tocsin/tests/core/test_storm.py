@@ -6,7 +6,7 @@ import pytest
 from whenever import Instant
 
 from tocsin.core import events as e
-from tocsin.core.commands import AnyCommand, Declare, Decline, RecordDelivery
+from tocsin.core.commands import AnyCommand, Declare, Decline, RecordDelivery, Resolve
 from tocsin.core.contact import RINGING, MethodKind, NotificationRule
 from tocsin.core.events import Actor, AnyEvent, Evidence, PersonPaged
 from tocsin.core.ids import IncidentId, Severity
@@ -197,4 +197,13 @@ def test_a_test_page_rings_whoever_is_awake_and_keeps_nobody_from_being_rung() -
     )
 
     assert not page_of(tale).quiet
+    assert engaged(tale.state) == ()
+
+
+def test_what_was_resolved_keeps_nobody_awake() -> None:
+    tale = Tale(SUNDAY_NIGHT).declare(SEV2).acknowledge()
+    assert [each.person for each in engaged(tale.state)] == [PRIMARY]
+
+    tale.do(Resolve(by=Actor(PRIMARY, commands=True), override_reason="a false alarm"))
+
     assert engaged(tale.state) == ()
