@@ -63,6 +63,7 @@ def test_an_arrangement_that_cannot_be_is_refused_with_the_way_out(line: Line) -
     assert "before it begins" in said
     assert "Give an end after the beginning." in said
     assert "one of --until and --for" in line.fails("away", "add", "kofi-mensah", status=2)
+    assert "longer than a year" in line.fails("away", "add", "kofi-mensah", "--for", "900d", status=2)
     assert "Europe/Berlin" in line.fails("oncall", "calendar", "--zone", "Mars", status=2)
 
 

@@ -10,7 +10,18 @@ from tocsin.core.ids import AlertFingerprint, Digest, GatheringId, IncidentId, I
 from tocsin.core.kinds import Kind
 from tocsin.core.limits import ATTACHMENTS_KEPT
 from tocsin.core.messages import MessageKind
-from tocsin.store.port import Adoption, Append, Change, Claimed, Conflict, Counts, SignalRecord, Store, Unaccounted
+from tocsin.store.port import (
+    Adoption,
+    Append,
+    Change,
+    Claimed,
+    Conflict,
+    Counts,
+    Heard,
+    SignalRecord,
+    Store,
+    Unaccounted,
+)
 
 from .run_contract import BOOSTER, RunContract
 from .store_values import (
@@ -100,6 +111,7 @@ class TimelineContract:
                     tokens=(a_token("t"),),
                     beats=(a_beat("watchdog", seen=1),),
                     verifications=(a_verification("+15550100"),),
+                    heard=(Heard("twilio:SM1", NOON),),
                     playbooks=(a_playbook("1"),),
                     arrangements=(an_override("bo", ends=10),),
                     imports=(an_import("i"),),
@@ -537,6 +549,11 @@ class SettingsContract:
         await store.commit(Change(verifications=(a_verification("+15550100", verified=5),)))
         assert await store.verifications() == (a_verification("+15550100", verified=5), mail)
 
+    async def test_what_was_heard_is_known_again(self, store: Store) -> None:
+        await store.commit(Change(heard=(Heard("twilio:SM1", NOON),)))
+        await store.commit(Change(heard=(Heard("twilio:SM1", after(1)), Heard("twilio:SM2", after(1)))))
+        assert [await store.heard(f"twilio:SM{number}") for number in (1, 2, 3)] == [True, True, False]
+
     async def test_the_newest_dead_letters_are_named_with_what_was_tried(self, store: Store) -> None:
         assert await store.given_up(10) == ()
         await store.commit(Change(intents=(an_intent("i1"), an_intent("i2"), an_intent("i3"))))
@@ -678,5 +695,5 @@ async def everything(store: Store) -> list[object]:
         [await store.counts(after(minute)) for minute in (0, 5, 100)],
         [await store.headlines(kind=kind) for kind in Kind],
         await store.unaccounted(),
-        [await store.verifications(), await store.given_up(5)],
+        [await store.verifications(), await store.given_up(5), await store.heard("twilio:SM1")],
     ]

@@ -139,6 +139,14 @@ async def test_a_call_says_what_is_wrong_twice_and_waits_for_one_key(voice: Voic
     assert "https" not in heard, "nobody writes an address down at night"
 
 
+async def test_a_code_is_spelled_digit_by_digit(voice: VoiceRig) -> None:
+    code = replace(PAGE, kind=MessageKind.NOTICE, subject="your code for Tocsin is 493817", text="Say 493817.")
+    await voice.channel().deliver(code, voice.address, KEY)
+    heard = said(voice.twilio.calls[0]["Twiml"][0])
+    assert "4, 9, 3, 8, 1, 7" in heard
+    assert "493817" not in heard
+
+
 async def test_only_a_page_waits_for_a_key(voice: VoiceRig) -> None:
     for kind in (MessageKind.NOTICE, MessageKind.ALARM, MessageKind.REMINDER):
         await voice.channel().deliver(replace(PAGE, kind=kind), voice.address, DeliveryKey(kind.value))

@@ -6,7 +6,7 @@ import pytest
 from whenever import Instant
 
 from tocsin.core import events as e
-from tocsin.core.commands import AnyCommand, Declare, Decline, RecordDelivery
+from tocsin.core.commands import AnyCommand, Declare, Decline, RecordDelivery, Resolve
 from tocsin.core.contact import RINGING, MethodKind, NotificationRule
 from tocsin.core.events import Actor, AnyEvent, Evidence, PersonPaged
 from tocsin.core.ids import IncidentId, Severity
@@ -81,6 +81,24 @@ def test_whoever_is_at_work_on_something_as_severe_is_told_quietly(acted: float,
     assert page.quiet is quiet
     if quiet:
         assert [method.kind for method in page.methods] == [MethodKind.SLACK]
+
+
+@pytest.mark.clause("E4")
+def test_what_whoever_is_awake_is_told_quietly_goes_by_another_quiet_way_if_the_first_fails() -> None:
+    tale = Another(acted={SEV2: ago(1)}).declare(SEV2)
+    page = page_of(tale)
+    failed = RecordDelivery(page=page.page, method=page.methods[0], person=PRIMARY, why="Slack is down")
+
+    (moved,) = only(tale.do(failed), e.PageAttemptFailed)
+
+    assert isinstance(moved, e.PageAttemptFailed)
+    assert moved.next is not None
+    assert moved.next.kind is MethodKind.EMAIL, "and not by the phone, which stands before it"
+    assert [intent.method for intent in intents(tale.state, (moved,), tale.given)] == [moved.next]
+    (last,) = only(tale.do(changed(failed, method=moved.next)), e.PageAttemptFailed)  # type: ignore[arg-type]
+    assert isinstance(last, e.PageAttemptFailed)
+    assert last.next is None
+    assert not only(tale.events, e.PersonUnreachable), "it has yet to ring"
 
 
 @pytest.mark.clause("E4")
@@ -179,4 +197,13 @@ def test_a_test_page_rings_whoever_is_awake_and_keeps_nobody_from_being_rung() -
     )
 
     assert not page_of(tale).quiet
+    assert engaged(tale.state) == ()
+
+
+def test_what_was_resolved_keeps_nobody_awake() -> None:
+    tale = Tale(SUNDAY_NIGHT).declare(SEV2).acknowledge()
+    assert [each.person for each in engaged(tale.state)] == [PRIMARY]
+
+    tale.do(Resolve(by=Actor(PRIMARY, commands=True), override_reason="a false alarm"))
+
     assert engaged(tale.state) == ()

@@ -1,6 +1,7 @@
 """The step that opens hand-offs and test pages: once, in time, across restarts (O3)."""
 
 import pytest
+from msgspec.structs import replace
 from whenever import Instant
 
 from tocsin.core import events as e
@@ -14,7 +15,7 @@ from tocsin.engine.errands import ALIVE
 from tocsin.store.memory import MemoryStore
 from tocsin.store.port import Beat, Change, Headline
 
-from ..builders import BOOSTER, SEV1, by, minutes
+from ..builders import BOOSTER, SEV1, by, changed, minutes
 from .conftest import RememberingChannel, Whole, rules_now
 
 
@@ -162,6 +163,17 @@ async def test_everybody_on_the_rotations_is_tested_once_a_month() -> None:
     assert len(opened) == len(whole.playbooks.current.test_pages.people) == 4
     await look(whole, TEST_DAY.to_tz("UTC").add(months=1).to_instant())
     assert len(await errands(whole, Kind.DRILL)) == 8
+
+
+async def test_the_monthly_test_pages_go_by_the_clock_of_their_zone_and_after_a_sleep_as_soon_as_it_is_over() -> None:
+    book = rules_now()
+    here = changed(book, test_pages=replace(book.test_pages, zone="Asia/Kathmandu"))
+    due = TEST_DAY - minutes(5 * 60 + 45)
+    whole = await Whole(MemoryStore(), here, due - minutes(10), RememberingChannel()).start()
+    await look(whole, due - minutes(1))
+    assert await errands(whole, Kind.DRILL) == []
+    await look(whole, due + minutes(240))
+    assert len(await errands(whole, Kind.DRILL)) == 4
 
 
 async def test_a_missed_monthly_test_page_becomes_an_incident_until_the_next_one_is_answered() -> None:

@@ -163,6 +163,13 @@ async def test_a_swap_that_was_withdrawn_after_all_is_not_said_to_count_when_it_
 
 
 @pytest.mark.clause("O4")
+async def test_nobody_swaps_with_themselves(town: Town, holder: str) -> None:
+    body = {"rotation": PRIMARY, "other": holder, "ends_at": at(5)}
+    problem = await refused(town, "/api/v1/swaps", body, "overlaps", person=holder)
+    assert "themselves" in problem["detail"]
+
+
+@pytest.mark.clause("O4")
 async def test_a_declined_swap_changes_nothing(town: Town, holder: str) -> None:
     other = other_than(holder)
     body = {"rotation": PRIMARY, "other": other, "ends_at": at(5)}

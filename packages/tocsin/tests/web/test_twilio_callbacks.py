@@ -13,7 +13,9 @@ from tocsin.core.commands import Acknowledge, Reopen, Resolve
 from tocsin.core.events import Actor, PageAttemptFailed, PageDelivered
 from tocsin.core.ids import ChannelName, IncidentId, PersonId
 from tocsin.core.rules import MethodKind, Rulebook
+from tocsin.engine.answers import Answers, person_of
 
+from ..builders import SEV2, Tale
 from ..standins.twilio import SENDER, SID, TOKEN, Twilio, encoded, said, signature, twilio
 from .providers import address_of, by_providers
 from .town import Town
@@ -182,6 +184,17 @@ async def test_the_same_key_sent_again_changes_nothing(town: Called) -> None:
     assert town.called_back("twilio", "repeated") == 1
 
 
+async def test_a_text_message_sent_again_after_a_restart_answers_no_later_page(town: Called) -> None:
+    await town.call()
+    assert "You are on it" in await town.reply("ack", sid="SM7")
+    later, _ = await town.call(component="agentdb")
+    town.site.answers = Answers(town.engine)  # Another process: what was in memory is gone.
+
+    assert "taken already" in await town.reply("ack", sid="SM7")
+    assert not (await town.view(later))["acknowledged"]
+    assert "You are on it" in await town.reply("ack", sid="SM8")
+
+
 async def test_a_key_under_a_page_from_before_it_was_opened_again_does_not_count(town: Called) -> None:
     incident, call = await town.call()
     somebody = Actor(PersonId("aisha-bello"))
@@ -307,3 +320,16 @@ async def test_without_a_token_the_door_is_closed(town: Called) -> None:
     town.site.secrets = type(town.site.secrets)()
     answer = await town.send(f"{BASE}/callbacks/twilio/sms", {})
     assert (answer.status_code, answer.json()["reason"]) == (404, "callback_off")
+
+
+def test_of_several_who_share_a_telephone_it_is_whoever_is_asked() -> None:
+    tale = Tale().declare(SEV2)
+    shared = next(each.address for each in tale.rules.people[tale.primary].methods if each.kind is MethodKind.PHONE)
+    first = next(iter(tale.rules.people))
+    assert first != tale.primary, "somebody else comes first in the playbook"
+    people = dict(tale.rules.people)
+    people[first] = replace(people[first], methods=people[tale.primary].methods)
+    rules = replace(tale.rules, people=people)
+
+    assert person_of(rules, "twilio", (shared,)) == first
+    assert person_of(rules, "twilio", (shared,), tale.state) == tale.primary

@@ -47,6 +47,9 @@ _NUMBER = re.compile(r"\+[0-9]{7,15}")
 _UNSPEAKABLE = re.compile("[\ufffe\uffff]")
 """What XML cannot carry, and no control character is."""
 
+_CODE = re.compile(r"(?<![\w.+-])[0-9]{6}(?![\w-])")
+"""A code to be written down: said as one number, nobody could."""
+
 RETRYABLE: Final = frozenset({20429, 20500, 20503, 21611, 30001})
 REMEDIES: Final = {
     20003: "Twilio does not know us; check the account SID and the auth token",
@@ -187,7 +190,8 @@ def _say(text: str) -> str:
 
 
 def _spoken(text: str, most: int) -> str:
-    return cut(_UNSPEAKABLE.sub("", one_line(text)), most).replace(" · ", ". ").strip()
+    spelled = _CODE.sub(lambda found: ", ".join(found[0]), _UNSPEAKABLE.sub("", one_line(text)))
+    return cut(spelled, most).replace(" · ", ". ").strip()
 
 
 def text_message(message: Message, can_be_answered: bool) -> str:

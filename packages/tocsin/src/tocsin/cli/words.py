@@ -24,7 +24,8 @@ def duration(text: str, option: str) -> TimeDelta:
     try:
         return words.duration(text.strip())
     except ValueError as error:
-        raise click.BadParameter(f'"{text}" is no span of time. Write 90m, 1h30m or 2d.', param_hint=option) from error
+        why = str(error) if "longer" in str(error) else f'"{text}" is no span of time'
+        raise click.BadParameter(f"{why}. Write 90m, 1h30m or 2d.", param_hint=option) from error
 
 
 def share(text: str, option: str) -> float:

@@ -10,9 +10,6 @@ BODY_MAX: Final = 16 * 1024 * 1024
 CALLBACK_MAX: Final = 256 * 1024
 """Bytes of what a provider calls back with. The largest, a Slack message with all its blocks, has a fifth of that."""
 
-CALLBACKS_REMEMBERED: Final = 10_000
-"""Answers by way of providers remembered by their ids, so that one sent twice is known: a few hundred bytes each."""
-
 CALLBACK_AGE_MAX: Final = TimeDelta(minutes=5)
 """How old a signed request may be where its signature names the time, as Slack advises: older ones are replayed."""
 

@@ -270,15 +270,24 @@ def _said_again_by(person: Person, failed: Method, incident: Incident, given: Si
     Slack's failing at night is no reason to ring for a reminder, and an errand rings nobody who can be told quietly.
     """
     later = person.methods[person.methods.index(failed) + 1 :]
-    quiet = tuple(method for method in later if method.kind not in RINGING)
+    quiet = _quiet_after(person, failed)
     if quiet or (incident.kind is not Kind.INCIDENT and failed.kind not in RINGING):
         return quiet[:1]
     return _may_ring(later, person.id, incident.severity, given)[:1]
 
 
+def _quiet_after(person: Person, failed: Method) -> tuple[Method, ...]:
+    """Answer the methods that do not ring and stand after one that failed; so no two ever take turns."""
+    place = person.methods.index(failed) if failed in person.methods else len(person.methods)
+    return tuple(method for method in person.methods[place + 1 :] if method.kind not in RINGING)
+
+
 def _attempt_failed(draft: Draft, open_page: OpenPage, command: RecordDelivery, given: Situation) -> None:
     others = [method for method in open_page.trying if method != command.method]
     later = _may_ring(open_page.later, open_page.person, draft.incident.severity, given)
+    person = given.rules.people.get(open_page.person)
+    if open_page.rang_at is None and person is not None:  # Whoever is awake has to hear of it all the same.
+        later = _quiet_after(person, command.method)
     following = later[0] if later and not others else None
     draft.add(
         PageAttemptFailed(at=given.now, page=open_page.page, method=command.method, why=command.why, next=following)

@@ -4,8 +4,8 @@ The web has checked the signature; here it is decided whether the answer counts.
 where there is an incident to write it into, its timeline says so: somebody may believe that they have answered.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from enum import StrEnum
 from typing import Final
 
@@ -26,11 +26,12 @@ from tocsin.core.commands import (
 from tocsin.core.events import Actor
 from tocsin.core.ids import IncidentId, PersonId
 from tocsin.core.incident import Incident
-from tocsin.core.limits import CALLBACKS_REMEMBERED, INCIDENTS_WATCHED
+from tocsin.core.limits import INCIDENTS_WATCHED
 from tocsin.core.messages import Asked
 from tocsin.core.rules import JOINS, Method, MethodKind, Rulebook
 from tocsin.engine.serve import Engine
 from tocsin.signals.port import Act, Answer
+from tocsin.store.port import Change, Heard, StoreUnavailable
 
 _KINDS: Final = {
     "pagerduty": frozenset({MethodKind.PAGER, MethodKind.EMAIL}),
@@ -41,6 +42,9 @@ _KINDS: Final = {
 
 NAMED_MAX: Final = 5
 """Incidents named in an answer that asks which one is meant."""
+
+KEY_MAX: Final = 200
+"""Characters of an answer's id that are remembered; Twilio's have thirty-four."""
 
 
 class Result(StrEnum):
@@ -73,15 +77,15 @@ class Answers:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def take(self, answer: Answer) -> Taken:
         """Carry an answer out, if it counts. Raises `StoreUnavailable` if nothing could be kept."""
-        if answer.id and (answer.via, answer.id) in self._seen:
+        key = f"{answer.via}:{answer.id}"[:KEY_MAX]
+        if answer.id and await self._engine.store.heard(key):
             return self._counted(answer, Taken(Result.REPEATED, "this was taken already", answer.incident))
         taken = await self._take(answer)
         if answer.id and taken.result in _KEPT:
-            self._remember(answer.via, answer.id)
+            await self._remember(key)
         return self._counted(answer, taken)
 
     async def _take(self, answer: Answer) -> Taken:
@@ -143,10 +147,10 @@ class Answers:
         await self._do(answer, incident, AddNote(by=Actor(via=answer.via), text=text), None)
         return Taken(Result.UNKNOWN_PERSON, said, incident.id)
 
-    def _remember(self, via: str, answer: str) -> None:
-        self._seen[via, answer] = None
-        while len(self._seen) > CALLBACKS_REMEMBERED:
-            self._seen.popitem(last=False)
+    async def _remember(self, key: str) -> None:
+        """Keep that an answer counted: text messages are signed without their time, and valid for ever."""
+        with suppress(StoreUnavailable):  # It is done; to say otherwise would have it done again.
+            await self._engine.store.commit(Change(heard=(Heard(key, self._engine.clock.now()),)))
 
     def _counted(self, answer: Answer, taken: Taken) -> Taken:
         self._engine.telemetry.callbacks.labels(answer.via, taken.result.value).inc()

@@ -46,6 +46,7 @@ from tocsin.store.port import (
     Counts,
     Handled,
     Headline,
+    Heard,
     LedgerEntry,
     PageRecord,
     PlaybookVersion,
@@ -113,6 +114,7 @@ class MemoryStore:
         self._tokens: dict[str, Token] = {}
         self._beats: dict[str, Beat] = {}
         self._verifications: dict[str, Verification] = {}
+        self._heard: dict[str, Heard] = {}
         self._playbooks: dict[str, PlaybookVersion] = {}
         self._arrangements: dict[ArrangementId, Arrangement] = {}
         self._imports: dict[ArrangementId, Imported] = {}
@@ -143,6 +145,7 @@ class MemoryStore:
         self._silences.update({silence.id: silence for silence in change.silences})
         self._tokens.update({token.id: token for token in change.tokens})
         self._verifications.update({each.key: each for each in change.verifications})
+        self._heard.update({each.key: each for each in change.heard})
         self._beats.update({beat.name: beat for beat in change.beats})
         for playbook in change.playbooks:
             self._playbooks.setdefault(playbook.version, playbook)
@@ -343,6 +346,10 @@ class MemoryStore:
     async def verifications(self) -> tuple[Verification, ...]:
         """Answer what is known of contact methods that were to be confirmed."""
         return tuple(self._verifications.values())
+
+    async def heard(self, key: str) -> bool:
+        """Tell whether an answer by way of a provider counted before."""
+        return key in self._heard
 
     async def given_up(self, limit: int) -> tuple[LedgerEntry, ...]:
         """Answer the newest dead letters."""

@@ -182,6 +182,13 @@ class Attachment(msgspec.Struct, frozen=True):
     kept_at: Instant
 
 
+class Heard(msgspec.Struct, frozen=True):
+    """An answer by way of a provider that counted: sent again, it is a repetition, or somebody's who has kept it."""
+
+    key: str
+    at: Instant
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """All that one step writes. Kept whole or not at all."""
 
@@ -196,6 +203,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     beats: tuple[Beat, ...] = ()
     playbooks: tuple[PlaybookVersion, ...] = ()
     verifications: tuple[Verification, ...] = ()
+    heard: tuple[Heard, ...] = ()
     arrangements: tuple[Arrangement, ...] = ()
     imports: tuple[Imported, ...] = ()
     adoptions: tuple[Adoption, ...] = ()
@@ -370,6 +378,10 @@ class Store(Protocol):
 
     async def verifications(self) -> tuple[Verification, ...]:
         """Answer what is known of contact methods that were to be confirmed, in the order in which they first were."""
+        ...
+
+    async def heard(self, key: str) -> bool:
+        """Tell whether an answer by way of a provider counted before."""
         ...
 
     async def given_up(self, limit: int) -> tuple[LedgerEntry, ...]:

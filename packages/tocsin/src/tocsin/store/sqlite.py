@@ -187,6 +187,10 @@ class SqliteStore:
         """Answer what is known of contact methods that were to be confirmed."""
         return await self._ask(trust.verifications)
 
+    async def heard(self, key: str) -> bool:
+        """Tell whether an answer by way of a provider counted before."""
+        return await self._ask(trust.heard, key)
+
     async def given_up(self, limit: int) -> tuple[LedgerEntry, ...]:
         """Answer the newest dead letters."""
         return await self._ask(trust.given_up, limit)

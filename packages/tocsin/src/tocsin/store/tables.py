@@ -206,6 +206,13 @@ verifications = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
 )
 
+heard = sa.Table(
+    "heard",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+)
+
 playbooks = sa.Table(
     "playbooks",
     metadata,

@@ -23,6 +23,14 @@ def verifications(connection: sa.Connection) -> tuple[Verification, ...]:
     return tuple(_verification.decode(body) for body in connection.scalars(_VERIFICATIONS))
 
 
+_HEARD: Final = sa.select(t.heard.c.key).where(t.heard.c.key == sa.bindparam("given"))
+
+
+def heard(connection: sa.Connection, key: str) -> bool:
+    """Tell whether an answer by way of a provider counted before."""
+    return connection.scalar(_HEARD, {"given": key}) is not None
+
+
 _DEAD: Final = (
     sa.select(t.intents.c.id, t.intents.c.state, t.intents.c.next_at, t.intents.c.body)
     .where(t.dead_intent)

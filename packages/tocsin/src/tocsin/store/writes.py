@@ -32,6 +32,7 @@ from tocsin.store.port import (
     Change,
     Conflict,
     Handled,
+    Heard,
     PlaybookVersion,
     Signal,
     Token,
@@ -139,6 +140,10 @@ def _verification(verification: Verification) -> Row:
     return (verification.key, json(verification))
 
 
+def _heard(heard: Heard) -> Row:
+    return (heard.key, nanoseconds(heard.at))
+
+
 def _playbook(playbook: PlaybookVersion) -> Row:
     return (playbook.version, playbook.loaded_at.format_iso(), playbook.rulebook)
 
@@ -189,6 +194,7 @@ _PLAIN: Final[tuple[tuple[str, Statement, Callable[[Any], Row]], ...]] = (
     ("tokens", _keep_last(tables.tokens, "id", "body"), _token),
     ("beats", _keep_last(tables.beats, "name", "body"), _beat),
     ("verifications", _keep_last(tables.verifications, "method", "body"), _verification),
+    ("heard", _keep_first(tables.heard, "key", "at"), _heard),
     ("playbooks", _keep_first(tables.playbooks, "version", "loaded_at", "rulebook"), _playbook),
     ("arrangements", _keep_last(tables.arrangements, "id", "over_at", "body"), rota.arrangement_row),
     ("imports", _keep_first(tables.imports, "id", "rotation", "created_at", "body"), rota.import_row),

@@ -20,6 +20,7 @@ def upgrade() -> None:
     """Make the tables that the first schema did not have."""
     _kinds_of_timelines()
     _verifications()
+    _heard()
     _arrangements()
     _imports()
     _adoptions()
@@ -142,6 +143,14 @@ def _verifications() -> None:
         _seq(),
         sa.Column("method", sa.Text, nullable=False, unique=True),
         sa.Column("body", sa.Text, nullable=False),
+    )
+
+
+def _heard() -> None:
+    op.create_table(
+        "heard",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
     )
 
 
