@@ -129,6 +129,18 @@ def test_an_approval_ends_with_its_hour_before_and_after_it_was_given() -> None:
 
 
 @pytest.mark.clause("M4")
+def test_whoever_comes_too_late_to_approve_is_not_told_that_they_have() -> None:
+    tale = ArmedTale.led()
+    tale.propose(UNDO)
+    tale.approve()
+    assert tale.approve() == (), "the one who has approved it agrees with themselves"
+    for late in (by("jamal-haddad"), by("stranger")):
+        tale.refused(tale.approval(by=late), Reason.RUN_BEGUN)
+    tale.begin()
+    tale.refused(tale.approval(by=by("jamal-haddad")), Reason.RUN_BEGUN)
+
+
+@pytest.mark.clause("M4")
 def test_the_same_approval_is_good_for_one_go() -> None:
     tale = ArmedTale.led()
     tale.carried_out(UNDO)
