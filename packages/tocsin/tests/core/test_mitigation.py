@@ -26,7 +26,7 @@ from tocsin.core.messages import Asked, MessageKind
 from tocsin.core.notifications import intents
 from tocsin.core.runs import RunState
 
-from ..arms import BEFORE, DB_SCALE, LOGS, REINDEX, SCALE, UNDO, WIPE, ArmedTale, armed
+from ..arms import BEFORE, DB_SCALE, LOGS, REINDEX, RESTART, SCALE, UNDO, WIPE, ArmedTale, armed
 from ..builders import by, changed, only
 
 JAMAL = PersonId("jamal-haddad")
@@ -126,6 +126,18 @@ def test_an_approval_ends_with_its_hour_before_and_after_it_was_given() -> None:
     assert isinstance(ended, e.MitigationEnded)
     assert ended.outcome == "not_run"
     assert "approval ended" in ended.why
+
+
+@pytest.mark.clause("M4")
+def test_whoever_comes_too_late_to_approve_is_not_told_that_they_have() -> None:
+    tale = ArmedTale.led()
+    tale.propose(UNDO)
+    tale.approve()
+    assert tale.approve() == (), "the one who has approved it agrees with themselves"
+    for late in (by("jamal-haddad"), by("stranger")):
+        tale.refused(tale.approval(by=late), Reason.RUN_BEGUN)
+    tale.begin()
+    tale.refused(tale.approval(by=by("jamal-haddad")), Reason.RUN_BEGUN)
 
 
 @pytest.mark.clause("M4")
@@ -286,6 +298,17 @@ def test_a_program_is_not_believed_that_it_reads_unless_the_playbook_vouches_for
     tale = ArmedTale(rules=changed(armed(), actions=actions, diagnostics=vouched))
     tale.declare().acknowledge()
     assert tale.propose(REINDEX).state is RunState.READY
+
+
+@pytest.mark.clause("V2")
+def test_what_is_carried_out_in_the_watch_starts_its_window_again() -> None:
+    tale = ArmedTale.led()
+    tale.monitor().hold(29)
+    assert tale.state.window_began_at is not None
+    tale.carried_out(RESTART)
+    assert tale.state.window_began_at is None
+    tale.measure()
+    assert tale.state.window_began_at == tale.now
 
 
 @pytest.mark.clause("M4")

@@ -10,10 +10,12 @@ from tocsin.core.commands import (
     Reason,
     RecordMeasurement,
     RecordMitigation,
+    Refused,
     Reopen,
     Resolve,
     SetStage,
 )
+from tocsin.core.decide import decide
 from tocsin.core.events import Actor
 from tocsin.core.ids import INCIDENT_COMMANDER, ComponentId, PersonId
 from tocsin.core.objectives import verdict
@@ -44,6 +46,16 @@ def test_after_thirty_minutes_without_a_breach_anybody_may_resolve_and_the_figur
 @pytest.mark.clause("V2")
 def test_a_minute_too_early_it_is_refused() -> None:
     Tale().declare(SEV2).acknowledge().monitor().hold(29).refused(Resolve(by=MARA), Reason.NOT_VERIFIED)
+
+
+@pytest.mark.clause("V2")
+def test_what_is_to_be_done_about_a_missing_proof_depends_on_whether_the_watch_has_begun() -> None:
+    tale = Tale().declare(SEV2).acknowledge()
+    for remedy in ("move to monitoring", "tocsin watch INC-1"):
+        with pytest.raises(Refused, match="not proven") as refused:
+            decide(tale.state, Resolve(by=MARA), tale.given)
+        assert remedy in refused.value.remedy
+        tale.monitor()
 
 
 @pytest.mark.clause("V2")

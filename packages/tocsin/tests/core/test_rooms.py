@@ -24,6 +24,7 @@ from tocsin.core.commands import (
 )
 from tocsin.core.events import Actor
 from tocsin.core.ids import AudienceId, ChannelName, IntentId, PersonId, RoleName, Severity
+from tocsin.core.limits import NOTE_LENGTH_MAX
 from tocsin.core.messages import Intent
 from tocsin.core.notifications import intents
 from tocsin.core.room_saga import pointless, summary, topic
@@ -326,6 +327,24 @@ def test_a_marked_message_is_fetched_and_stands_in_the_timeline_once() -> None:
     assert (note.text, note.author, note.link) == ("the cache is cold", "Lucas Ferreira", "https://slack.example/p77")
     assert note.by.person == "mara-lindqvist"
     assert tale.do(MarkMessage(by=by("mara-lindqvist"), message="7.7")) == ()
+
+
+@pytest.mark.clause("R2")
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        ("", "a message without words; look at it in Slack"),
+        ("x" * 40_000, f"{'x' * (NOTE_LENGTH_MAX - 1)}…"),
+    ],
+)
+def test_a_marked_message_is_a_note_whatever_it_says(text: str, noted: str) -> None:
+    tale = RoomTale().opened()
+    tale.do(MarkMessage(by=by("mara-lindqvist"), message="7.7"))
+    (step,) = tale.steps(ReadMessage)
+    tale.do(RecordRoom(step=step, intent=IntentId("x"), found=RoomFound(id="7.7", text=text, author="B0APP")))
+    (note,) = tale.of(e.NoteAdded)
+    assert isinstance(note, e.NoteAdded)
+    assert note.text == noted
 
 
 @pytest.mark.clause("R2")

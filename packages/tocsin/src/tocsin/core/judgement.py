@@ -242,10 +242,16 @@ def resolve(draft: Draft, command: Resolve, given: Situation) -> None:
         return
     missing = unproven(incident, given)
     if missing and not command.override_reason.strip():
+        watches = incident.stage is Stage.MONITORING
+        first = (
+            f"see how far it is: tocsin watch {incident.id}"
+            if watches
+            else "move to monitoring: the watch begins there"
+        )
         raise Refused(
             Reason.NOT_VERIFIED,
             f"recovery is not proven: {missing}",
-            "move to monitoring and let the watch run, or let the Incident Commander override with a reason (V4)",
+            f"{first}; or let the Incident Commander override with a reason (V4)",
         )
     if missing and not is_commander(command.by, incident, given):
         raise Refused(

@@ -38,7 +38,7 @@ from tocsin.core.limits import PROPOSALS_OPEN_MAX
 from tocsin.core.proposing import binding, judge, propose, rendered_for, standing
 from tocsin.core.rendering import find
 from tocsin.core.run_events import Authority
-from tocsin.core.runs import Run, RunState
+from tocsin.core.runs import UNDER_WAY, Run, RunState
 
 _TWO = 2
 
@@ -111,8 +111,9 @@ def approve(draft: Draft, command: ApproveMitigation, given: Situation) -> None:
             f"what was approved is not what {run.id} would run",
             f"look at it again and approve what you see: tocsin approve {incident.id} {run.id}",
         )
-    if run.state in (RunState.READY, RunState.STARTED) or (run.open_at(given.now) and person in run.people):
+    if person in run.people and run.open_at(given.now):
         return  # Signed already: agreement, not a mistake.
+    _refuse_complete(incident, run)
     refuse_ended(incident)
     _refuse_over(incident, run, given)
     authority = _authority(person, run, incident, given)
@@ -127,6 +128,13 @@ def approve(draft: Draft, command: ApproveMitigation, given: Situation) -> None:
             complete=_complete(run, authority),
         )
     )
+
+
+def _refuse_complete(incident: Incident, run: Run) -> None:
+    """Tell whoever comes too late that it needs nobody any more: they must not believe that it runs on their word."""
+    if run.state in UNDER_WAY:
+        by = f"was approved by {', '.join(run.people)}" if run.people else "needs nobody's approval"
+        raise Refused(Reason.RUN_BEGUN, f"{run.id} {by} and goes on", f"see how it ends: tocsin watch {incident.id}")
 
 
 def _complete(run: Run, authority: Authority) -> bool:

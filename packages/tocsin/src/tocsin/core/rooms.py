@@ -13,7 +13,7 @@ from tocsin.core.commands import MarkMessage, OpenRoom, Reason, RecordRoom, Refu
 from tocsin.core.draft import Draft
 from tocsin.core.ids import PersonId
 from tocsin.core.incident import Incident
-from tocsin.core.limits import ROOM_NAME_MAX
+from tocsin.core.limits import NOTE_LENGTH_MAX, ROOM_NAME_MAX
 from tocsin.core.narration import person_name
 from tocsin.core.room import Room
 from tocsin.core.room_steps import (
@@ -172,12 +172,18 @@ def _noted(draft: Draft, step: ReadMessage, command: RecordRoom, given: Situatio
         e.NoteAdded(
             at=given.now,
             by=e.Actor(step.marked_by, via="slack"),
-            text=found.text,
+            text=_words(found.text),
             author=person_name(given.rules, author) if author else found.author,
             link=found.url,
             source=source,
         )
     )
+
+
+def _words(text: str) -> str:
+    """Answer what a message says, in as much as a note holds; pictures and the cards of other apps say nothing."""
+    text = text.strip() or "a message without words; look at it in Slack"
+    return text if len(text) <= NOTE_LENGTH_MAX else f"{text[: NOTE_LENGTH_MAX - 1]}…"
 
 
 def by_slack_id(address: str, given: Situation) -> PersonId | None:
