@@ -131,6 +131,26 @@ def without_end(playbook: Playbook) -> Iterator[Problem]:
             )
 
 
+def missed_at_once(playbook: Playbook) -> Iterator[Problem]:
+    """Find targets that leave no time at all, and a watch that proves nothing over time (C2, V2)."""
+    for number, severity in enumerate(playbook.severities):
+        for name in ("acknowledge", "first_response", "initial_update", "resolution"):
+            target: TargetDoc | None = getattr(severity.targets, name)
+            if target is not None and not target.within.business_days and target.within.wall <= TimeDelta.ZERO:
+                place: Place = ("severities.yaml", "severities", number, "targets", name, "within")
+                yield playbook.problem(
+                    "no-time", place, f"{severity.id} misses this as it begins", "give it a minute, or leave it out"
+                )
+    if playbook.about.watch.holds_for <= TimeDelta.ZERO:
+        yield playbook.problem(
+            "no-watch",
+            ("playbook.yaml", "watch", "holds_for"),
+            "one measurement is enough to resolve: nothing must hold for any time",
+            "say how long the objectives must hold, such as 10m",
+            "warning",
+        )
+
+
 def cadences(playbook: Playbook) -> Iterator[Problem]:
     """Find cadences longer than their escalation, and those that no audience reads.
 
@@ -195,6 +215,7 @@ CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (
     owes_nothing,
     never_due,
     without_end,
+    missed_at_once,
     cadences,
     target_order,
 )
