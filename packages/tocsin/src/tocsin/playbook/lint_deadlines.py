@@ -89,6 +89,19 @@ def _unfilled(playbook: Playbook, place: Place, severity: SeverityDoc, owner: Wh
         )
 
 
+def led_by_nobody(playbook: Playbook) -> Iterator[Problem]:
+    """Find severities in which no role leads: nobody could approve a mitigation or override a resolution (M4, V4)."""
+    commanders = playbook.about.commanders
+    for number, severity in enumerate(playbook.severities):
+        if not any(role in severity.roles.fill for role in commanders):
+            yield playbook.problem(
+                "led-by-nobody",
+                ("severities.yaml", "severities", number, "roles", "fill"),
+                f"nobody leads a {severity.id}: no role of it is one of the commanders {', '.join(commanders)}",
+                'name the role that leads under "commanders" in playbook.yaml, or fill one of those',
+            )
+
+
 def owes_nothing(playbook: Playbook) -> Iterator[Problem]:
     """Find severities whose open incidents could come to owe nothing: they would be forgotten."""
     for number, severity in enumerate(playbook.severities):
@@ -212,6 +225,7 @@ def target_order(playbook: Playbook) -> Iterator[Problem]:
 CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (
     no_acknowledgment,
     owned_by_nobody,
+    led_by_nobody,
     owes_nothing,
     never_due,
     without_end,
