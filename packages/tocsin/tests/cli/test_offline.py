@@ -2,9 +2,12 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+
+from tocsin.playbook.load import shipped
 
 from .conftest import Line
 
@@ -55,6 +58,17 @@ def test_a_playbook_is_shown_with_definitions_targets_ladder_and_rotations(offli
     shown = offline.json("playbook", "show", "agentic-flow")
     assert [each["id"] for each in shown["severities"]] == ["SEV1", "SEV2", "SEV3", "SEV4"]
     assert shown["rotations"]["sre-primary"]["shift_days"] == 7
+
+
+@pytest.mark.clause("O1")
+def test_turns_are_shown_as_they_are_written_and_every_layer_of_them(offline: Line, tmp_path: Path) -> None:
+    folder = shutil.copytree(shipped("minimal"), tmp_path / "ours")
+    rotations = folder / "rotations.yaml"
+    layer = "    layers: [{people: [rosa], turn: 1 month, starts_on: 2025-01-01}]\n"
+    rotations.write_text(rotations.read_text().replace("    shift_days: 3\n", "    turn: 12h\n") + layer)
+    said = offline.says("playbook", "show", str(folder))
+    assert re.search(r"Shop duty +12 hours +Rosa, Emil", said)
+    assert re.search(r"\n +1 month +Rosa", said)
 
 
 def test_the_schema_is_json(offline: Line) -> None:

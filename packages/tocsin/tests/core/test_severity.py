@@ -1,12 +1,14 @@
 """How severe, and why (C1–C6): by threshold, by label, by report; raised by measurement, lowered by a person."""
 
 import pytest
+from msgspec.structs import replace
 
 from tocsin.core import events as e
 from tocsin.core.alert import Answers
 from tocsin.core.classify import UNASSIGNED, classify_alert, classify_measurement, classify_report, component_of
 from tocsin.core.commands import Reason, SetSeverity
 from tocsin.core.ids import ComponentId
+from tocsin.core.rules import LabelRule
 
 from ..builders import BOOSTER, SEV1, SEV2, SEV3, SEV4, Tale, by, only, rulebook
 
@@ -80,6 +82,18 @@ def test_a_foreign_alert_is_classified_by_its_labels(labels: dict[str, str], sev
     found = classify_alert(rulebook(), labels, {})
 
     assert (found.severity, found.evidence.rule) == (severity, row)
+
+
+@pytest.mark.clause("C1")
+def test_a_label_row_speaks_of_alerts_that_have_all_its_labels() -> None:
+    rules = rulebook()
+    row = LabelRule(id="ours", when={"team": "booking", "severity": "critical"}, severity=SEV1, clause="C1")
+    rules = replace(rules, classification=replace(rules.classification, labels=(row,)))
+
+    both = {"team": "booking", "severity": "critical"}
+    assert classify_alert(rules, both, {}).evidence.rule == "ours"
+    for name, value in both.items():
+        assert classify_alert(rules, {name: value}, {}).evidence.rule == "fallback"
 
 
 @pytest.mark.clause("C6")

@@ -7,7 +7,7 @@ from whenever import TimeDelta
 
 from tocsin.core import events as e
 from tocsin.core.alert import Disposition, Matcher, Silence
-from tocsin.core.commands import Resolve
+from tocsin.core.commands import CloseIncident, Resolve
 from tocsin.core.events import Actor
 from tocsin.core.ids import AlertFingerprint, IncidentId, SilenceId
 from tocsin.signals.port import Unreadable
@@ -84,13 +84,25 @@ async def test_an_alert_that_fires_again_within_the_window_opens_the_incident_ag
     assert await whole.of(e.IncidentReopened)
 
 
-async def test_after_the_window_it_is_a_new_incident(whole: Whole) -> None:
+@pytest.mark.parametrize(("seconds", "incidents"), [(0, 1), (1, 2)])
+async def test_after_the_window_it_is_a_new_incident(whole: Whole, seconds: int, incidents: int) -> None:
     await whole.alerts(alert(since=NOW))
     await whole.alerts(alert(status="resolved", since=NOW))
     await whole.do(Resolve(by=by("x", commands=True), override_reason="fixed"))
-    await whole.later(minutes=61).alerts(alert(since=whole.clock.at))
+    await whole.later(minutes=60, seconds=seconds).alerts(alert(since=whole.clock.at))
+
+    assert len(await whole.incidents()) == incidents
+
+
+async def test_what_fires_after_its_incident_was_closed_is_a_new_incident_however_soon(whole: Whole) -> None:
+    await whole.alerts(alert(since=NOW))
+    await whole.alerts(alert(status="resolved", since=NOW))
+    await whole.do(Resolve(by=by("x", commands=True), override_reason="fixed"))
+    await whole.do(CloseIncident(by=by("x", commands=True), reason="nothing to learn"))
+    await whole.later(minutes=1).alerts(alert(since=whole.clock.at))
 
     assert len(await whole.incidents()) == 2
+    assert await whole.of(e.PersonPaged, "INC-2")
 
 
 async def test_a_silenced_alert_waits_and_opens_its_incident_when_the_silence_ends(whole: Whole) -> None:

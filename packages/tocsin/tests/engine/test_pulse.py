@@ -61,6 +61,15 @@ async def test_it_beats_and_pings_while_everything_steps() -> None:
     assert sampled("tocsin_heartbeat_timestamp_seconds") == at.timestamp()
 
 
+async def test_a_sign_of_life_that_is_too_long_ago_is_overdue() -> None:
+    made, _, _ = pulse()
+    late = NOON + PULSE_EVERY + LOOP_STALLED_AFTER
+    assert not made.overdue(late)
+    await made.step(NOON)
+    assert not made.overdue(late)
+    assert made.overdue(late + TimeDelta(seconds=1))
+
+
 async def test_what_is_kept_is_how_far_the_errands_have_looked() -> None:
     store = MemoryStore()
     made, _, _ = pulse(store)

@@ -42,6 +42,18 @@ BROKEN = {
         ("communication.yaml", "    public: true\n", "    public: true\n    in_room: true\n"),
         ("no-rooms", "audiences.customers.in_room"),
     ),
+    "a severity whose roles do not lead": (
+        ("severities.yaml", "fill: {responder: rotation shop}", "fill: {lead: rotation shop}"),
+        ("led-by-nobody", "severities[1].roles.fill"),
+    ),
+    "a target that leaves no time": (
+        ("severities.yaml", MAJOR_ACK, MAJOR_ACK.replace("10m", "0m")),
+        ("no-time", "severities[0].targets.acknowledge.within"),
+    ),
+    "a watch that proves nothing over time": (
+        ("playbook.yaml", "holds_for: 10m", "holds_for: 0m"),
+        ("no-watch", "watch.holds_for"),
+    ),
     "a bridge with a place for nothing": (
         (
             "playbook.yaml",

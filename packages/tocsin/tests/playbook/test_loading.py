@@ -70,6 +70,29 @@ def test_all_mistakes_are_reported_at_once(broken: Break) -> None:
     assert "5m" in found[3].remedy
 
 
+def test_a_telephone_number_without_quotes_keeps_its_plus(broken: Break) -> None:
+    folder = broken("people.yaml", '"+15550100002"', "+15550100002")
+    assert load(folder).people["emil"].methods[0].address == "+15550100002"
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "remedy"),
+    [
+        ("people.yaml", "kind: email", "kind: e-mail", 'did you mean "email"?'),
+        ("components/orders.yaml", 'holds: "<"', "holds: below", "write one of these: !=, <, <=, ==, >, >="),
+        ("components/orders.yaml", "bound: 0.5", 'bound: "0.5"', "write it without quotes: 0.5"),
+        ("communication.yaml", "public: true", "public: yes", "write true or false, without quotes"),
+        ("playbook.yaml", "owner: Rosa", "owner: true", 'put it in quotes: "true"'),
+        ("communication.yaml", "every: 1h", "every: 3600", "write its unit, too"),
+    ],
+)
+def test_a_wrong_value_is_answered_with_what_to_write(
+    broken: Break, file: str, before: str, after: str, remedy: str
+) -> None:
+    (found,) = problems(broken(file, before, after))
+    assert found.remedy == remedy
+
+
 def test_a_key_given_twice_is_an_error_that_names_both_lines(broken: Break) -> None:
     folder = broken("people.yaml", "  emil:", "  rosa:")
     (found,) = problems(folder)

@@ -9,6 +9,7 @@ import pytest
 from whenever import Instant, TimeDelta
 
 from tocsin.core.limits import BODY_MAX
+from tocsin.store.port import StoreUnavailable
 from tocsin.web.auth import Role
 
 from .town import Town, alerts
@@ -48,6 +49,7 @@ async def test_what_became_of_a_signal_can_be_asked(town: Town) -> None:
         (b"\xff\xfe", "malformed"),
         (b'{"version": "4", "x": ' + b"[" * 100_000, "deep"),
         (b"[]", "object"),
+        (b"\x1f\x8b\x08\x00", "gzip"),
         (b'{"version": "4", "alerts": [{"status": "firing", "labels": {"a": 1}}]}', "$.alerts[0].labels"),
         (b'{"version": "4", "alerts": [{"status": "burning", "labels": {}}]}', "$.alerts[0].status"),
         (b'{"version": "3", "alerts": []}', "$.version"),
@@ -137,6 +139,25 @@ async def test_a_sender_is_told_to_come_again_when_nothing_can_be_kept(town: Tow
     town.store.fails = False
     assert (await town.ask("POST", ALERTMANAGER, alerts("Down"))).status_code == 202
     assert len(await town.store.inbox(10)) == 1
+
+
+async def test_a_store_that_reads_and_does_not_commit_shows_in_the_health(town: Town) -> None:
+    await town.engine.pulse.step(town.clock.now())
+    assert (await town.get("/health", role=None))["status"] == "ok"
+    town.clock.passes(TimeDelta(minutes=1))
+    assert (await town.get("/health", role=None))["status"] == "degraded"
+    await town.engine.pulse.step(town.clock.now())
+    assert (await town.get("/health", role=None))["status"] == "ok"
+
+
+async def test_a_refusing_store_is_told_in_one_line_and_a_bug_with_its_trace(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.telemetry.fault("intake", StoreUnavailable("the disk is full"), "store")
+    town.telemetry.fault("intake", ZeroDivisionError(), "step")
+    full, bug = caplog.records
+    assert (full.exc_info, full.getMessage().partition(";")[0]) == (None, "intake cannot go on: the disk is full")
+    assert bug.exc_info is not None
 
 
 async def test_a_fault_of_our_own_is_recorded_and_not_shown(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,12 +105,13 @@ def _rotations(screen: Screen, book: Rulebook) -> None:
     screen.line(("Rotations", "bold"))
     rows: list[tuple[Piece, ...]] = [
         (
-            each.name or each.id,
-            f"{each.shift_days} days",
-            ", ".join(book.people[one].name for one in each.people),
+            "" if place else each.name or each.id,
+            f"{layer.turn.count} {layer.turn.unit.value.removesuffix('s' if layer.turn.count == 1 else '')}",
+            ", ".join(book.people[one].name for one in layer.people),
             (each.clause, "dim"),
         )
         for each in book.rotations.values()
+        for place, layer in enumerate(each.stack)
     ]
     screen.table(("", "", "", ""), rows, indent=2)
 

@@ -41,6 +41,10 @@ class Pulse:
         # A clock that was set back must not look like a loop that is ahead of its time for ever.
         return tuple(name for name, at in self._stepped.items() if abs(now - at) > LOOP_STALLED_AFTER)
 
+    def overdue(self, now: Instant) -> bool:
+        """Tell whether the last sign of life is too long ago: a loop hangs, or the store does not commit."""
+        return self.beat_at is not None and abs(now - self.beat_at) > LOOP_STALLED_AFTER + PULSE_EVERY
+
     async def step(self, now: Instant) -> Instant | None:
         """Beat if it is time to and everything steps; answer when it is time again. Raises `StoreUnavailable`."""
         if self._next_at is not None and now < self._next_at <= now + PULSE_EVERY:

@@ -8,7 +8,7 @@ from whenever import Instant
 
 from tocsin.core.events import AnyEvent, Concluded, DeadlineMissed, MitigationEnded, StepTaken
 from tocsin.core.kinds import Kind
-from tocsin.store.port import Counts
+from tocsin.store.port import Counts, StoreUnavailable
 
 _log = logging.getLogger("tocsin.engine")
 _LATENESS_EDGES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -73,8 +73,11 @@ class Telemetry:
                 self.lateness.observe(max(0.0, (event.at - event.due_at).total("seconds")))
 
     def fault(self, step: str, fault: BaseException, where: str) -> None:
-        """Record an error of our own that a step kept from spreading."""
+        """Record an error that a step kept from spreading. A store that refuses is no bug and has no trace."""
         self.faults.labels(step).inc()
+        if isinstance(fault, StoreUnavailable):
+            _log.error("%s cannot go on: %s; what was accepted waits and is taken up again", step, fault)
+            return
         _log.error("fault in %s at %s", step, where, exc_info=fault)
 
     def counted(self, counts: Counts, now: Instant) -> None:

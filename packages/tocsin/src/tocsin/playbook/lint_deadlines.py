@@ -89,6 +89,19 @@ def _unfilled(playbook: Playbook, place: Place, severity: SeverityDoc, owner: Wh
         )
 
 
+def led_by_nobody(playbook: Playbook) -> Iterator[Problem]:
+    """Find severities in which no role leads: nobody could approve a mitigation or override a resolution (M4, V4)."""
+    commanders = playbook.about.commanders
+    for number, severity in enumerate(playbook.severities):
+        if not any(role in severity.roles.fill for role in commanders):
+            yield playbook.problem(
+                "led-by-nobody",
+                ("severities.yaml", "severities", number, "roles", "fill"),
+                f"nobody leads a {severity.id}: no role of it is one of the commanders {', '.join(commanders)}",
+                'name the role that leads under "commanders" in playbook.yaml, or fill one of those',
+            )
+
+
 def owes_nothing(playbook: Playbook) -> Iterator[Problem]:
     """Find severities whose open incidents could come to owe nothing: they would be forgotten."""
     for number, severity in enumerate(playbook.severities):
@@ -129,6 +142,26 @@ def without_end(playbook: Playbook) -> Iterator[Problem]:
             yield playbook.problem(
                 "no-time", place, f"{field} is no time at all, so this would never stop", "write at least 1s"
             )
+
+
+def missed_at_once(playbook: Playbook) -> Iterator[Problem]:
+    """Find targets that leave no time at all, and a watch that proves nothing over time (C2, V2)."""
+    for number, severity in enumerate(playbook.severities):
+        for name in ("acknowledge", "first_response", "initial_update", "resolution"):
+            target: TargetDoc | None = getattr(severity.targets, name)
+            if target is not None and not target.within.business_days and target.within.wall <= TimeDelta.ZERO:
+                place: Place = ("severities.yaml", "severities", number, "targets", name, "within")
+                yield playbook.problem(
+                    "no-time", place, f"{severity.id} misses this as it begins", "give it a minute, or leave it out"
+                )
+    if playbook.about.watch.holds_for <= TimeDelta.ZERO:
+        yield playbook.problem(
+            "no-watch",
+            ("playbook.yaml", "watch", "holds_for"),
+            "one measurement is enough to resolve: nothing must hold for any time",
+            "say how long the objectives must hold, such as 10m",
+            "warning",
+        )
 
 
 def cadences(playbook: Playbook) -> Iterator[Problem]:
@@ -192,9 +225,11 @@ def target_order(playbook: Playbook) -> Iterator[Problem]:
 CHECKS: tuple[Callable[[Playbook], Iterator[Problem]], ...] = (
     no_acknowledgment,
     owned_by_nobody,
+    led_by_nobody,
     owes_nothing,
     never_due,
     without_end,
+    missed_at_once,
     cadences,
     target_order,
 )

@@ -1,8 +1,9 @@
 """YAML text to plain values, with the line of every key, and without YAML's surprises.
 
 Of YAML 1.1's implicit types only null, true, false and numbers are kept: ``17:00`` and ``on`` and ``2025-12-08`` stay
-text. Aliases are refused (a few lines of them unfold to gigabytes), a key given twice is an error, and size, depth and
-number of values are bounded. Pure: `tocsin.playbook.load` reads the files.
+text, and so does what begins with a plus: it is a telephone number. Aliases are refused (a few lines of them unfold to
+gigabytes), a key given twice is an error, and size, depth and number of values are bounded. Pure:
+`tocsin.playbook.load` reads the files.
 """
 
 import re
@@ -35,8 +36,8 @@ class _Resolver(yaml.resolver.BaseResolver):
 for _tag, _pattern, _first in (
     ("tag:yaml.org,2002:null", r"^(?:~|null|)$", ["~", "n", ""]),
     ("tag:yaml.org,2002:bool", r"^(?:true|false)$", list("tf")),
-    ("tag:yaml.org,2002:int", r"^[-+]?(?:0|[1-9][0-9]*)$", list("-+0123456789")),
-    ("tag:yaml.org,2002:float", r"^[-+]?[0-9]+\.[0-9]+(?:[eE][-+]?[0-9]+)?$", list("-+0123456789")),
+    ("tag:yaml.org,2002:int", r"^-?(?:0|[1-9][0-9]*)$", list("-0123456789")),
+    ("tag:yaml.org,2002:float", r"^-?[0-9]+\.[0-9]+(?:[eE][-+]?[0-9]+)?$", list("-0123456789")),
 ):
     _Resolver.add_implicit_resolver(_tag, re.compile(_pattern), _first)
 

@@ -50,7 +50,8 @@ def dec_hook(kind: type, value: Any) -> Any:
     if kind is Plain:
         return words.plain(value)
     if not isinstance(value, str):
-        raise ValueError(f"expected text such as {_EXAMPLES[kind]}, found {value!r}")
+        unit = "; write its unit, too" if kind in (TimeDelta, Allowance) and isinstance(value, int) else ""
+        raise ValueError(f"expected text such as {_EXAMPLES[kind]}, found {value!r}{unit}")
     try:
         return _READERS[kind](value)
     except ValueError as error:

@@ -153,6 +153,7 @@ class AboutDoc(Doc, frozen=True, kw_only=True):
     """Kind of contact (``pager``, ``slack``, ``status_page`` …) to the channel that carries it. The one place to
     change when a provider is set up; ``console`` always works. Several in a list stand in for one another."""
     commanders: tuple[Key, ...] = ("incident_commander", "responder")
+    """The roles that lead, first come first: who holds one approves mitigations and may override a resolution."""
     calendar: CalendarDoc = msgspec.field(default_factory=CalendarDoc)
     links: dict[Key, Line] = msgspec.field(default_factory=dict)
     bridge: BridgeDoc | None = None

@@ -5,6 +5,8 @@ keys, missing keys and wrong leaves are all noted with their line. Only what was
 """
 
 import difflib
+import enum
+import re
 import types
 import typing
 from collections.abc import Iterable
@@ -17,6 +19,8 @@ from tocsin.playbook.base import Doc
 from tocsin.playbook.problems import Problem
 from tocsin.playbook.reading import Document, Path, spoken
 from tocsin.playbook.schema import dec_hook
+
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 D = TypeVar("D", bound=Doc)
 
@@ -111,19 +115,31 @@ def _leaf(document: Document, kind: Any, value: Any, path: Path) -> None:
         msgspec.convert(value, kind, dec_hook=dec_hook, strict=True)
     except (msgspec.ValidationError, ValueError) as error:
         message, _, remedy = str(error).partition("; ")
-        _note(document, path, message[:1].lower() + message[1:], remedy or _remedy(value, message))
+        _note(document, path, message[:1].lower() + message[1:], remedy or _remedy(kind, value, message))
 
 
-def _remedy(value: Any, message: str) -> str:
+def _remedy(kind: Any, value: Any, message: str) -> str:
+    if choices := _choices(kind):
+        return meant(value if isinstance(value, str) else "", choices, "write one of these")
     if "`str`" in message and isinstance(value, int | float | bool):
-        return f'put it in quotes: "{value}"'
+        return f'put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
+    if "`bool`" in message:
+        return "write true or false, without quotes"
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return f"write it without quotes: {value}"
     if "`array`" in message:
         return "write a list: [one, two]"
     if "matching regex" in message:
         return "use letters, digits, dots, dashes and underscores only"
-    if "enum value" in message and isinstance(value, str):
-        return "write one of the words that docs/playbook.md lists for this key"
     return "see docs/playbook.md for what may stand here"
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    """Answer the words of which one must stand here, if it is so."""
+    bare = typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
+    if typing.get_origin(bare) is typing.Literal:
+        return tuple(map(str, typing.get_args(bare)))
+    return tuple(str(each.value) for each in bare) if isinstance(bare, type) and issubclass(bare, enum.Enum) else ()
 
 
 def _note(document: Document, path: Path, message: str, remedy: str, check: str = "shape") -> None:

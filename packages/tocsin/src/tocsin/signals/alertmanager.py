@@ -27,6 +27,7 @@ FINGERPRINT_MAX: Final = 128
 """Characters of a sender's fingerprint; Alertmanager's has 16. A longer one is replaced by its digest."""
 
 _REMEDY: Final = "Send Alertmanager's webhook, version 4, as its `webhook_configs` receiver does."
+_GZIP: Final = b"\x1f\x8b"
 _NO_TIME: Final = Instant.from_utc(1, 1, 1)
 """What Go writes for a time that is not set."""
 
@@ -102,6 +103,8 @@ def _read(body: bytes) -> _Body:
     try:
         return _body.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if body.startswith(_GZIP):
+            raise Unreadable("the body is compressed with gzip", "Send it as it is, uncompressed.") from error
         raise Unreadable(str(error), _REMEDY) from error
     except RecursionError as error:
         raise Unreadable("the body is nested too deeply", _REMEDY) from error

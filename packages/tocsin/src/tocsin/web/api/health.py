@@ -21,7 +21,7 @@ class Health(msgspec.Struct, frozen=True):
     """Tocsin is up and its store answers."""
 
     status: Literal["ok", "degraded"]
-    """``degraded``: it works, and an incident has nobody who answers (E4)."""
+    """``degraded``: an incident has nobody who answers (E4), or ``beat_at`` is too long ago."""
     version: str
     playbook: str
     now: Instant
@@ -37,9 +37,10 @@ async def health(site: TheSite) -> Health:
     """Answer 200 while the store answers; open to everybody. Restarting it would not wake anybody."""
     await site.engine.store.next_due_at()
     unreached = tuple(site.engine.handler.awake.unreached)
-    status: Literal["ok", "degraded"] = "degraded" if unreached else "ok"
     engine = site.engine
-    return Health(status, VERSION, site.rules.version, engine.clock.now(), engine.pulse.beat_at, unreached[:_NAMED])
+    now = engine.clock.now()
+    status: Literal["ok", "degraded"] = "degraded" if unreached or engine.pulse.overdue(now) else "ok"
+    return Health(status, VERSION, site.rules.version, now, engine.pulse.beat_at, unreached[:_NAMED])
 
 
 @get("/unaccounted", opt=says(Role.VIEWER))
