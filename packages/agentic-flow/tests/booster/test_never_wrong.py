@@ -58,3 +58,42 @@ def test_white_space_inside_a_string_tells_headers_apart() -> None:
     source = 'def f():\n    if x == "a b":\n        one()\n    two()\n'
     snippet = 'def f():\n    if x == "ab":\n        # ...\n        three()\n    two()\n'
     assert answer(source, "f", snippet) is Reason.ANCHOR_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("target", "snippet", "language"),
+    [
+        ("A.f", "    def f(self):\n        return 1\nx = 1\n", "python"),
+        ("A.f", "f() { return 1 }\n}\nfunction g() {", "javascript"),
+    ],
+)
+def test_what_a_snippet_states_beside_its_definition_is_refused_rather_than_dropped(
+    target: str, snippet: str, language: str
+) -> None:
+    source = "class A:\n    def f(self):\n        pass\n" if language == "python" else "class A {\n  f() {}\n}\n"
+    assert answer(source, target, snippet, language) is Reason.SNIPPET_NOT_ONE_DEFINITION
+
+
+HIDDEN = (
+    "unchanged; (rest unchanged); same as before; [...]; etc.; keep the rest; code omitted; other methods; "
+    "implementation unchanged; body omitted for brevity; no changes below; The rest stays the same."
+)
+
+
+@pytest.mark.parametrize("comment", HIDDEN.split("; "))
+def test_a_comment_that_only_tells_of_what_is_not_shown_is_refused(comment: str) -> None:
+    snippet = f"def f():\n    a = 1  # one\n    # {comment}\n    c = 3\n"
+    assert answer(STEPS, "f", snippet) is Reason.MARKER_MISPLACED
+    quoted = STEPS.replace("    b = 2", f"    # {comment}\n    b = 2")
+    assert answer(quoted, "f", quoted.replace("c = 3", "c = 4")) == quoted.replace("c = 3", "c = 4")
+
+
+@pytest.mark.parametrize("comment", ["Methods", "Same as above, but quick.", "The rest is for tests.", "The old value"])
+def test_a_comment_that_says_more_is_content(comment: str) -> None:
+    snippet = f"def f():\n    # {comment}\n    return 3\n"
+    assert answer(STEPS, "f", snippet) == snippet
+
+
+def test_a_bare_ellipsis_is_a_body_alone_and_refused_beside_other_statements() -> None:
+    assert answer(STEPS, "f", 'def f():\n    """Words."""\n    ...\n') == 'def f():\n    """Words."""\n    ...\n'
+    assert answer(STEPS, "f", "def f():\n    ...\n    c = 4\n") is Reason.MARKER_MISPLACED
