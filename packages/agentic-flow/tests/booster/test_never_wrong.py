@@ -141,3 +141,14 @@ def test_a_method_that_a_condition_defines_once_more_is_ambiguous() -> None:
 def test_an_expression_that_ends_in_a_brace_keeps_its_layout() -> None:
     source = "function f() {\n  const g = () =>\n    h({\n      a: 1,\n    });\n}\n"
     assert answer(source, "f.g", "const g = () =>\n  h({\n    a: 1,\n  });", "javascript") == source
+
+
+def test_decorators_before_an_export_are_not_dropped_by_a_snippet_that_states_the_export_alone() -> None:
+    source = "@Injectable()\nexport class A {\n  f() {\n    a();\n  }\n}\n"
+    snippet = "class A {\n  // ...\n  g() {}\n}"
+    added = source.replace("  }\n}", "  }\n  g() {}\n}")
+    assert answer(source, "A", "export " + snippet, "typescript") is Reason.UNSUPPORTED_SHAPE
+    assert answer(source, "A", snippet, "typescript") == added
+    assert answer(source, "A", "@Component()\nexport " + snippet, "typescript") == added.replace(
+        "Injectable", "Component"
+    )

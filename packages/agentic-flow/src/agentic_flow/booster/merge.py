@@ -258,13 +258,15 @@ def merge_definition(
 
 
 def require_decorators_stated(old: Definition, new: Definition) -> None:
-    """Refuse to drop decorators that are part of the definition itself, as in JavaScript."""
-    if _has_decorator(old) and not _has_decorator(new):
+    """Refuse to drop decorators that are part of the definition itself or of its `export`, as in JavaScript."""
+    states_export = new.outer.type == "export_statement"
+    if _has_decorator(old, states_export) and not _has_decorator(new, states_export):
         raise Refused(Reason.UNSUPPORTED_SHAPE, f"{old.name!r} has decorators that the snippet does not state.")
 
 
-def _has_decorator(definition: Definition) -> bool:
-    return any(child.type == "decorator" for child in definition.node.children)
+def _has_decorator(definition: Definition, with_export: bool) -> bool:
+    around = definition.outer.children if with_export and definition.outer.type == "export_statement" else []
+    return any(child.type == "decorator" for child in (*definition.node.children, *around))
 
 
 def _blocks(excerpt: Excerpt, item: Item) -> list[Block]:
