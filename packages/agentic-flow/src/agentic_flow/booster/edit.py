@@ -116,10 +116,13 @@ def _encode(edit: Edit) -> tuple[bytes, bytes]:
         data, snippet = edit.source.encode(), edit.snippet.encode()
     except UnicodeEncodeError:
         raise Refused(Reason.NOT_TEXT, "The text holds characters that cannot be encoded.") from None
-    if len(data) > MAX_SOURCE_BYTES or len(snippet) > MAX_SNIPPET_BYTES or len(edit.target) > MAX_TARGET_CHARS:
+    if len(data) > MAX_SOURCE_BYTES:
+        raise Refused(Reason.TOO_LARGE, f"The source has {len(data)} bytes; {MAX_SOURCE_BYTES} can be edited.")
+    if len(snippet) > MAX_SNIPPET_BYTES:
+        raise Refused(Reason.TOO_LARGE, f"The snippet has {len(snippet)} bytes; {MAX_SNIPPET_BYTES} can be taken in.")
+    if len(edit.target) > MAX_TARGET_CHARS:
         raise Refused(
-            Reason.TOO_LARGE,
-            f"At most {MAX_SOURCE_BYTES} bytes of source and {MAX_SNIPPET_BYTES} of snippet can be edited.",
+            Reason.TARGET_NOT_FOUND, f"A name may have {MAX_TARGET_CHARS} characters, not {len(edit.target)}."
         )
     if any(text.count(b"\r") != text.count(b"\r\n") or b"\0" in text for text in (data, snippet)):
         raise Refused(Reason.NOT_TEXT, "The text holds a NUL or a carriage return without a line feed.")
