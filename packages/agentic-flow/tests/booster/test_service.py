@@ -228,6 +228,8 @@ async def test_contention_and_a_cold_cache_do_not_make_edits_wrong(service: Open
         ({"fault": "cpu_contention", "parameters": {"threads": "x"}}, 422),
         ({"fault": "cpu_contention", "parameters": {"share": 2}}, 422),
         ({"fault": "corrupt_module", "parameters": {"more": 1}}, 422),
+        ({"fault": "cold_cache", "parameters": {"more": 1}}, 422),
+        ({"fault": "cpu_contention", "parameters": {"threads": True}}, 422),
         ({"seconds": 1}, 422),
     ],
 )
@@ -236,6 +238,18 @@ async def test_orders_out_of_bounds_are_refused(service: Open, order: dict[str, 
         answer = await http.post("/admin/faults", json=order, headers=TOKEN)
         assert (answer.status_code, answer.json()["result"]) == (status, "refused")
         assert (await http.get("/admin/faults", headers=TOKEN)).json()["active"] == {}
+
+
+async def test_of_two_module_faults_the_one_that_ends_leaves_the_other_in_force(service: Open) -> None:
+    async with service() as http:
+        for fault in ("corrupt_module", "wrong_target"):
+            await http.post("/admin/faults", json={"fault": fault}, headers=TOKEN)
+        await http.delete("/admin/faults?fault=wrong_target", headers=TOKEN)
+        health = (await http.get("/health")).json()
+        assert (list(health["faults"]), health["status"]) == (["corrupt_module"], "unhealthy")
+        assert "parse" in health["error"]
+        await http.delete("/admin/faults", headers=TOKEN)
+        assert (await http.get("/health")).json()["status"] == "healthy"
 
 
 async def test_faults_need_the_token_the_permission_and_a_local_caller(service: Open) -> None:

@@ -222,13 +222,18 @@ def test_nothing_outlives_a_killed_supervisor_and_the_next_one_knows_the_history
     releases.activate(tmp_path / "releases", "1.9.0")
     first = Supervisor(tmp_path)
     first.order("restart")
+    assert first.order("env", set={"BATCH_SIZE": "many"})["rollout"] == "stuck"
+    assert first.order("scale", replicas=2)["ready"] == 2  # Of the revision in place, not of the one that is stuck.
+    assert first.order("scale", replicas=1)["ready"] == 1
     pids = first.pids()
     first.process.kill()
     first.process.wait()
     until(lambda: not any(runs(pid) for pid in pids))
 
     second = Supervisor(tmp_path)
-    assert [revision["cause"] for revision in second.get()["history"]] == ["start with 1.9.0", "restart"]
+    told = second.get()
+    assert [revision["cause"] for revision in told["history"]][:2] == ["start with 1.9.0", "restart"]
+    assert (told["rollout"], told["revision"], told["processes"][0]["revision"]) == ("stuck", 3, 2)
     pids = second.pids()
     second.process.terminate()
     second.process.wait(timeout=WITHIN_S)

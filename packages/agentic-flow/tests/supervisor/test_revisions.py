@@ -56,6 +56,7 @@ def test_the_history_is_bounded() -> None:
         lambda: revisions.scale(plan(), 0),
         lambda: revisions.scale(plan(), 1000),
         lambda: revisions.set_memory(plan(), 1, AT),
+        lambda: revisions.set_memory(plan(), 10**30, AT),
         lambda: revisions.set_environment(plan(), {"A=B": "x"}, AT),
         lambda: revisions.set_environment(plan(), {"A": "\0"}, AT),
     ],

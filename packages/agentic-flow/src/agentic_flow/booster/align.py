@@ -83,13 +83,17 @@ class _Index:
 
     def _by_name(self, item: Item) -> int | None:
         found = self._names.get(item.name, [])
-        if len(found) > 1 or self._stated[item.name] > 1:
+        if len(found) > 1 or self._stated[item.name] > 1 or (found and self._is_defined_inside(item.name)):
             raise Refused(Reason.AMBIGUOUS_ANCHOR, f"{item.name!r} is defined more than once in the same body.")
         if not found and item.elides:
             raise Refused(Reason.ANCHOR_NOT_FOUND, f"{item.name!r} elides part of itself but is not in the original.")
         if found and self._original.items[found[0]].family is not item.family:
             raise Refused(Reason.SNIPPET_MISMATCH, f"{item.name!r} is another kind of definition in the original.")
         return found[0] if found else None
+
+    def _is_defined_inside(self, name: str | None) -> bool:
+        """A name that is defined under a condition, too, may mean either."""
+        return any(name in item.defines for item in self._original.items if item.definition is None)
 
     def _by_header(self, item: Item) -> int:
         found = self._headers.get(item.header, [])

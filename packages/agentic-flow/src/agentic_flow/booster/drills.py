@@ -29,35 +29,40 @@ class Loader(Protocol):
 
 def drills(loader: Loader, operations: Operations) -> Sequence[Fault]:
     """Give the faults of Agent Booster."""
+    spoilt: list[Path] = []  # The modules of the drills under way: one that ends leaves the others in force.
     return (
         Fault(
             "corrupt_module",
             "Loads a module that was cut short: every operation fails until the fault ends.",
-            _spoilt(loader, Target.UNKNOWN, Corruption.TRUNCATED),
+            _spoilt(loader, spoilt, Target.UNKNOWN, Corruption.TRUNCATED),
         ),
         Fault(
             "wrong_target",
             "Loads a module built for wasm32-wasi, whose imports nobody provides: every operation fails.",
-            _spoilt(loader, Target.WASI, None),
+            _spoilt(loader, spoilt, Target.WASI, None),
         ),
         Fault(
             "cpu_contention",
             f"Starts runaway threads (threads: 1 to {MAX_THREADS}, default 1; share of the time: default 1).",
             _contend,
         ),
-        Fault("cold_cache", "Keeps no parsed sources: every edit starts cold.", lambda _: _chill(operations)),
+        Fault("cold_cache", "Keeps no parsed sources: every edit starts cold.", _cold(operations)),
     )
 
 
-def _spoilt(loader: Loader, target: Target, corruption: Corruption | None) -> Callable[[Mapping[str, Any]], Undo]:
+def _spoilt(
+    loader: Loader, spoilt: list[Path], target: Target, corruption: Corruption | None
+) -> Callable[[Mapping[str, Any]], Undo]:
     def begin(parameters: Mapping[str, Any]) -> Undo:
         _require_known(parameters, set())
         directory = tempfile.TemporaryDirectory(prefix="booster-drill-")
         releases.build(Path(directory.name), "drill", target, corruption)
-        loader.load_from(Path(directory.name), "drill")
+        spoilt.append(Path(directory.name))
+        loader.load_from(spoilt[-1], "drill")
 
         def undo() -> None:
-            loader.load_from(None, None)
+            spoilt.remove(Path(directory.name))
+            loader.load_from(spoilt[-1] if spoilt else None, "drill")
             directory.cleanup()
 
         return undo
@@ -68,9 +73,9 @@ def _spoilt(loader: Loader, target: Target, corruption: Corruption | None) -> Ca
 def _contend(parameters: Mapping[str, Any]) -> Undo:
     _require_known(parameters, {"threads", "share"})
     threads, share = parameters.get("threads", 1), parameters.get("share", 1.0)
-    if not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
+    if type(threads) is not int or not 1 <= threads <= MAX_THREADS:
         raise Problem(422, "Unexpected parameter", f"threads is {threads!r}.", f"Use 1 to {MAX_THREADS}.")
-    if not isinstance(share, int | float) or not 0 < share <= 1:
+    if type(share) not in (int, float) or not 0 < share <= 1:
         raise Problem(422, "Unexpected parameter", f"share is {share!r}.", "Use more than 0, at most 1.")
     stop = threading.Event()
     for number in range(threads):
@@ -86,14 +91,18 @@ def _burn(stop: threading.Event, share: float) -> None:
             sum(range(1000))
 
 
-def _chill(operations: Operations) -> Undo:
-    warm = operations.trees
-    operations.trees = NoTrees()
+def _cold(operations: Operations) -> Callable[[Mapping[str, Any]], Undo]:
+    def begin(parameters: Mapping[str, Any]) -> Undo:
+        _require_known(parameters, set())
+        warm = operations.trees
+        operations.trees = NoTrees()
 
-    def undo() -> None:
-        operations.trees = warm
+        def undo() -> None:
+            operations.trees = warm
 
-    return undo
+        return undo
+
+    return begin
 
 
 def _require_known(parameters: Mapping[str, Any], known: set[str]) -> None:

@@ -23,7 +23,14 @@ from agentic_flow.booster.prints import Marks, Print
 from agentic_flow.booster.refusals import Reason, Refused
 from agentic_flow.booster.reindent import Shift
 from agentic_flow.booster.snippet import Snippet, read_snippet
-from agentic_flow.booster.verify import find_again, require_items, require_print, require_python
+from agentic_flow.booster.verify import (
+    compiles,
+    find_again,
+    require_items,
+    require_print,
+    require_python,
+    require_script,
+)
 
 
 @dataclass(frozen=True)
@@ -109,10 +116,13 @@ def _encode(edit: Edit) -> tuple[bytes, bytes]:
         data, snippet = edit.source.encode(), edit.snippet.encode()
     except UnicodeEncodeError:
         raise Refused(Reason.NOT_TEXT, "The text holds characters that cannot be encoded.") from None
-    if len(data) > MAX_SOURCE_BYTES or len(snippet) > MAX_SNIPPET_BYTES or len(edit.target) > MAX_TARGET_CHARS:
+    if len(data) > MAX_SOURCE_BYTES:
+        raise Refused(Reason.TOO_LARGE, f"The source has {len(data)} bytes; {MAX_SOURCE_BYTES} can be edited.")
+    if len(snippet) > MAX_SNIPPET_BYTES:
+        raise Refused(Reason.TOO_LARGE, f"The snippet has {len(snippet)} bytes; {MAX_SNIPPET_BYTES} can be taken in.")
+    if len(edit.target) > MAX_TARGET_CHARS:
         raise Refused(
-            Reason.TOO_LARGE,
-            f"At most {MAX_SOURCE_BYTES} bytes of source and {MAX_SNIPPET_BYTES} of snippet can be edited.",
+            Reason.TARGET_NOT_FOUND, f"A name may have {MAX_TARGET_CHARS} characters, not {len(edit.target)}."
         )
     if any(text.count(b"\r") != text.count(b"\r\n") or b"\0" in text for text in (data, snippet)):
         raise Refused(Reason.NOT_TEXT, "The text holds a NUL or a carriage return without a line feed.")
@@ -156,7 +166,7 @@ def _draft(grammar: Grammar, data: bytes, target: Definition, snippet: Snippet, 
 
 def _shift(excerpt: Excerpt, target: Definition, snippet: Snippet) -> Shift:
     rows = snippet.excerpt
-    base = _base(rows, snippet.whole)
+    base = _base(rows, snippet)
     return Shift(
         before=base,
         after=excerpt.indent(excerpt.node.start_point.row),
@@ -165,13 +175,15 @@ def _shift(excerpt: Excerpt, target: Definition, snippet: Snippet) -> Shift:
     )
 
 
-def _base(excerpt: Excerpt, node: Node) -> bytes:
+def _base(excerpt: Excerpt, snippet: Snippet) -> bytes:
     """Measure a snippet's own indentation; one cut out in mid-line shows it on the row of its closing brace only."""
-    last = node.end_point.row
-    closing = excerpt.rows(last, last)[-1]
-    if closing.lstrip(b" \t").startswith(b"}") and last not in excerpt.literal_rows:
-        return leading(closing)
-    return excerpt.indent(node.start_point.row)
+    body = snippet.definition.body
+    if excerpt.grammar.braces and body is not None and body.children[-1:] and body.children[-1].type == "}":
+        last = body.end_point.row
+        closing = excerpt.rows(last, last)[-1]
+        if closing.lstrip(b" \t").startswith(b"}") and last not in excerpt.literal_rows:
+            return leading(closing)
+    return excerpt.indent(snippet.whole.start_point.row)
 
 
 def _unit(excerpt: Excerpt, definition: Definition, outer: bytes) -> bytes:
@@ -215,6 +227,8 @@ def _read_back(grammar: Grammar, data: bytes, tree: Tree, edited: bytes, draft: 
         require_items(grammar, Marks(grammar), _body(found), draft.expected)
     if grammar.name == "python":
         _require_python(data, edited, len(edited) - len(data), _whole_around(found, change))
+    else:
+        require_script(grammar, old, found)
     return new_tree
 
 
@@ -236,8 +250,15 @@ def _whole_around(found: Node, change: _Change) -> Node:
 
 
 def _require_python(data: bytes, edited: bytes, grown: int, new: Node) -> None:
-    start = edited.rfind(b"\n", 0, new.start_byte) + 1
-    require_python(data[start : new.end_byte - grown], edited[start : new.end_byte])
+    """Ask about the innermost definition first; only if it does not do alone, with all that is around it."""
+    top = new
+    while top.parent is not None and top.parent.parent is not None:
+        top = top.parent
+    for node in (new, top):
+        start = edited.rfind(b"\n", 0, node.start_byte) + 1
+        if compiles(edited[start : node.end_byte]):
+            return
+    require_python(data[start : top.end_byte - grown], edited[start : top.end_byte])
 
 
 def _edited_tree(tree: Tree, data: bytes, draft: _Draft, change: _Change) -> Tree:

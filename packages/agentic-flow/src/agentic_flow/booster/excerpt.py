@@ -20,6 +20,7 @@ from agentic_flow.booster.refusals import Reason, Refused
 _LEAVING = frozenset({"return_statement", "raise_statement", "throw_statement"})
 
 
+_ASSIGNED = re.compile(r"(?:(?:const|let|var|static|readonly)\s+)*([\w$#]+)\s*(?::[^=]*)?=(?!=)")
 _OPENING = re.compile(r"(?:const|let)?([\w.$#]*)")
 
 
@@ -165,6 +166,22 @@ class Item:
         code = self.marks.code_of(self.main).decode()
         opening = _OPENING.match(code)
         return code if opening is None else opening.group(1)
+
+    @cached_property
+    def defines(self) -> frozenset[str]:
+        """Name what this defines, itself or in the blocks of a statement such as `if`."""
+        if self.definition is not None:
+            return frozenset({self.definition.name})
+        blocks = [block for node in self.nodes for block in blocks_of(self.grammar, node)]
+        inner = [item for block in blocks for item in items_of(self.grammar, self.marks, block)]
+        return frozenset().union(*(item.defines for item in inner))
+
+    @property
+    def assigns(self) -> str | None:
+        """Name what this assigns to, if it is a plain assignment or a field."""
+        code = (self.main.text or b"").decode()
+        found = _ASSIGNED.match(code)
+        return None if found is None or self.definition is not None else found.group(1)
 
     @property
     def is_string(self) -> bool:

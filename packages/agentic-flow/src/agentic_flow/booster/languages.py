@@ -29,6 +29,7 @@ class Grammar:
     braces: bool
     marker: re.Pattern[bytes]
     marker_statement: bytes
+    scopes: Query | None = None
     parser: Parser = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,6 +48,9 @@ _JAVASCRIPT_LITERALS = (
 )
 _TYPESCRIPT_LITERALS = "(comment) @comment (string) @literal (template_string) @literal (regex) @literal"
 _TSX_LITERALS = _TYPESCRIPT_LITERALS + " (jsx_text) @prose"
+_SCOPES = (
+    "(export_statement) @module (import_statement) @module (lexical_declaration) @binding (class_declaration) @binding"
+)
 
 _HASH_MARKER = re.compile(rb"^[ \t]*#[ \t]*((?:\.\.\.|\xe2\x80\xa6).*)$")
 _SLASH_MARKER = re.compile(
@@ -77,6 +81,7 @@ def _script(name: str, pointer: object, literals: str) -> Grammar:
         braces=True,
         marker=_SLASH_MARKER,
         marker_statement=MARKER_NAME.encode() + b";",
+        scopes=Query(language, _SCOPES),
     )
 
 

@@ -108,13 +108,11 @@ class _Merge:
         """Refuse an insertion at the edge of an elided part that might replace something in it."""
         before, after = self._runs[number - 1], self._runs[number]
         edges = (*self._unmatched(reversed(before.items)), *self._unmatched(after.items))
-        if edges:
-            elided = {item.gist for item in self._original.items[first:end]}
-            if any(item.gist in elided for item in edges):
-                raise Refused(
-                    Reason.AMBIGUOUS_ANCHOR,
-                    "A statement beside a marker may be new or may replace one that the marker stands for.",
-                )
+        if edges and _resemble(edges, self._original.items[first:end]):
+            raise Refused(
+                Reason.AMBIGUOUS_ANCHOR,
+                "A statement beside a marker may be new or may replace one that the marker stands for.",
+            )
 
     def _require_no_stray_comment(self, number: int, first: int, end: int) -> None:
         """Refuse a comment beside a marker that the elided part does not hold: where it belongs is not said."""
@@ -260,17 +258,27 @@ def merge_definition(
 
 
 def require_decorators_stated(old: Definition, new: Definition) -> None:
-    """Refuse to drop decorators that are part of the definition itself, as in JavaScript."""
-    if _has_decorator(old) and not _has_decorator(new):
+    """Refuse to drop decorators that are part of the definition itself or of its `export`, as in JavaScript."""
+    states_export = new.outer.type == "export_statement"
+    if _has_decorator(old, states_export) and not _has_decorator(new, states_export):
         raise Refused(Reason.UNSUPPORTED_SHAPE, f"{old.name!r} has decorators that the snippet does not state.")
 
 
-def _has_decorator(definition: Definition) -> bool:
-    return any(child.type == "decorator" for child in definition.node.children)
+def _has_decorator(definition: Definition, with_export: bool) -> bool:
+    around = definition.outer.children if with_export and definition.outer.type == "export_statement" else []
+    return any(child.type == "decorator" for child in (*definition.node.children, *around))
 
 
 def _blocks(excerpt: Excerpt, item: Item) -> list[Block]:
     return [read_block(excerpt, block) for node in item.nodes for block in blocks_of(excerpt.grammar, node)]
+
+
+def _resemble(stated: Iterable[Item], elided: Sequence[Item]) -> bool:
+    """Say whether something stated may be meant for something elided: by its gist, or by the name it gives a value."""
+    gists = {item.gist for item in elided}
+    defined = frozenset[str]().union(*(item.defines for item in elided))
+    named = defined | {item.assigns for item in elided}
+    return any(item.gist in gists or item.defines & named or item.assigns in defined for item in stated)
 
 
 def _comments(lines: list[bytes]) -> list[bytes]:

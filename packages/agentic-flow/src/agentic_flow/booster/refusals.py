@@ -33,7 +33,7 @@ class Reason(StrEnum):
 REMEDIES: dict[Reason, str] = {
     Reason.MALFORMED_REQUEST: "Send a JSON object with the strings source, language, target and edit.",
     Reason.UNSUPPORTED_LANGUAGE: "Use one of python, javascript, typescript, tsx.",
-    Reason.TOO_LARGE: "Split the file, or edit a smaller one.",
+    Reason.TOO_LARGE: "Split the file, or send a smaller definition.",
     Reason.NOT_TEXT: "Send well-formed Unicode text whose lines end in LF or CRLF.",
     Reason.TARGET_NOT_FOUND: "Name a function, class or method of the source, qualified, such as Class.method.",
     Reason.AMBIGUOUS_TARGET: "Edit the enclosing definition instead, so that the name is met only once.",

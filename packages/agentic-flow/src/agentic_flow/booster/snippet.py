@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tree_sitter import Node
+from tree_sitter import Node, Query, QueryCursor
 
 from agentic_flow.booster.excerpt import Excerpt, leading
-from agentic_flow.booster.languages import MARKER_NAME, Grammar
+from agentic_flow.booster.languages import GRAMMARS, MARKER_NAME, Grammar
 from agentic_flow.booster.locate import Definition, Family, describe, first_child, is_member, unwrap
 from agentic_flow.booster.prints import Marks
 from agentic_flow.booster.refusals import Reason, Refused
@@ -23,11 +23,30 @@ _MARKER_WORDS = re.compile(
     rb"^(?:\.\.\.|\xe2\x80\xa6)[\s.]*(?:.*\b(?:existing|rest|unchanged|remaining|same|omitted|keep|code)\b.*)?$",
     re.IGNORECASE,
 )
+_THING = rb"(?:code|body|methods?|functions?|class|implementation|statements?|lines?|logic)"
 _LOOKS_LIKE_A_MARKER = re.compile(
-    rb"^(?:#|//|/\*)\s*(?:(?:\.\.\.|\xe2\x80\xa6)|.*\b(?:existing|rest of|remaining|unchanged)\b.*"
-    rb"\b(?:code|body|method|methods|function|class|implementation|statements?|lines?)\b)",
+    rb"^(?:#|//|/\*)\s*(?:(?:\.\.\.|\xe2\x80\xa6)"
+    rb"|.*\b(?:existing|rest of|remaining|unchanged)\b.*\b" + _THING + rb"\b)",
     re.IGNORECASE,
 )
+_WHERE = rb"(?: (?:is|are|stays?|remains?|as|the|same|before|unchanged|omitted|goes|follows|here|below|above))*"
+_SAYS_NOTHING_ELSE = re.compile(
+    rb"(?:keep |the )*(?:"
+    rb"(?:rest|remainder)(?: of .*)?" + _WHERE + rb"|(?:existing|remaining|other|previous|original|old)(?: \w+)? "
+    rb""
+    + _THING
+    + _WHERE
+    + rb"|"
+    + _THING
+    + rb"(?= )"
+    + _WHERE
+    + rb"|existing|same|as before|same as before|etc|snip(?:ped)?"
+    rb"|no changes?(?: (?:here|needed|below|above))?"
+    rb"|(?:\w+ ){0,3}(?:unchanged|omitted|elided)(?: (?:for brevity|here|below|above))?)",
+    re.IGNORECASE,
+)
+_BARE_ELLIPSIS = Query(GRAMMARS["python"].language, "(expression_statement (ellipsis)) @bare")
+_DECORATION = b" \t#/*.-=<>[](){}!:;,~_\xe2\x80\xa6"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +62,8 @@ class Snippet:
 def read_snippet(grammar: Grammar, text: bytes, target: Definition) -> Snippet:
     """Parse a snippet and find its definition, which must be of the target's name and family."""
     data, root, rows, marks = _set_markers_aside(grammar, _wrap(grammar, text.replace(b"\r\n", b"\n"), target))
+    _require_no_hidden_marker(marks, target.outer)
+    _require_no_bare_ellipsis(grammar, root)
     if root.has_error:
         raise Refused(Reason.SNIPPET_SYNTAX_ERROR, "The snippet does not parse.")
     definition = _only_definition(root, wrapped=_is_wrapped(data))
@@ -79,7 +100,7 @@ def _set_markers_aside(grammar: Grammar, text: bytes) -> tuple[bytes, Node, set[
     if in_literals:  # Text inside a literal may look like a marker. It is content.
         markers -= in_literals
         data, root, marks = _read(grammar, lines, markers)
-    _require_plain_markers(grammar, data, root, markers, marks)
+    _require_plain_markers(grammar, data, root, markers)
     return data, root, markers, marks
 
 
@@ -100,10 +121,7 @@ def _with_markers(grammar: Grammar, lines: list[bytes], rows: set[int]) -> bytes
     )
 
 
-def _require_plain_markers(grammar: Grammar, data: bytes, root: Node, rows: set[int], marks: Marks) -> None:
-    for comment in marks.comments:
-        if _LOOKS_LIKE_A_MARKER.match(comment.text or b""):
-            raise Refused(Reason.MARKER_MISPLACED, "A comment looks like a marker but cannot be read as one.")
+def _require_plain_markers(grammar: Grammar, data: bytes, root: Node, rows: set[int]) -> None:
     allowed = grammar.block_types | {"module", "program"}
     lines = data.split(b"\n")
     for row in rows:
@@ -111,6 +129,34 @@ def _require_plain_markers(grammar: Grammar, data: bytes, root: Node, rows: set[
         node = root.descendant_for_point_range((row, column), (row, column + 1))
         if not _stands_alone(node, allowed):
             raise Refused(Reason.MARKER_MISPLACED, "A marker stands where no statement can.")
+
+
+def _require_no_hidden_marker(marks: Marks, original: Node) -> None:
+    for comment in marks.comments:
+        text = comment.text or b""
+        if _LOOKS_LIKE_A_MARKER.match(text) or (_says_nothing_else(text) and text not in (original.text or b"")):
+            raise Refused(Reason.MARKER_MISPLACED, "A comment looks like a marker but cannot be read as one.")
+
+
+def _require_no_bare_ellipsis(grammar: Grammar, root: Node) -> None:
+    """In Python `...` is a statement that does nothing: alone it is a body, beside others it stands for elided code."""
+    if grammar.braces or b"..." not in (root.text or b""):
+        return
+    for node in QueryCursor(_BARE_ELLIPSIS).captures(root).get("bare", []):
+        beside = [] if node.parent is None else [other for other in node.parent.named_children if other != node]
+        if any(other.type != "comment" and not _is_string(other) for other in beside):
+            raise Refused(Reason.MARKER_MISPLACED, "A bare '...' beside other statements may stand for elided code.")
+
+
+def _is_string(node: Node) -> bool:
+    only = first_child(node)
+    return node.type == "expression_statement" and only is not None and only.type == "string"
+
+
+def _says_nothing_else(comment: bytes) -> bool:
+    """Say whether a comment is only about what is not shown: one that the original has, too, is a quote of it."""
+    words = comment.strip(_DECORATION)
+    return _SAYS_NOTHING_ELSE.fullmatch(words) is not None if words else b"..." in comment
 
 
 def _stands_alone(node: Node | None, allowed: frozenset[str] | set[str]) -> bool:
@@ -126,16 +172,18 @@ def _stands_alone(node: Node | None, allowed: frozenset[str] | set[str]) -> bool
 
 
 def _only_definition(root: Node, wrapped: bool) -> Definition:
-    top = root
-    if wrapped:
-        wrapper = first_child(root)
-        body = None if wrapper is None else wrapper.child_by_field_name("body")
-        top = root if body is None else body
-    statements = [node for node in top.named_children if not _is_put_aside(node)]
+    statements = _statements(root)
+    if wrapped and len(statements) == 1:  # A second one has closed the wrapper, or stands outside it.
+        body = statements[0].child_by_field_name("body")
+        statements = [] if body is None else _statements(body)
     found = [definition for node in statements for definition in describe(unwrap(node))]
     if len(statements) != 1 or len(found) != 1:
         raise Refused(Reason.SNIPPET_NOT_ONE_DEFINITION, "The snippet is not exactly one definition.")
     return found[0]
+
+
+def _statements(node: Node) -> list[Node]:
+    return [child for child in node.named_children if not _is_put_aside(child)]
 
 
 def _is_put_aside(node: Node) -> bool:

@@ -7,11 +7,10 @@ say what the snippet and the elided parts say; and, for Python, does the interpr
 from __future__ import annotations
 
 import ast
-import symtable
 import warnings
 from collections.abc import Callable, Sequence
 
-from tree_sitter import Node
+from tree_sitter import Node, QueryCursor
 
 from agentic_flow.booster.excerpt import Item, blocks_of, items_of
 from agentic_flow.booster.languages import Grammar
@@ -56,9 +55,40 @@ def require_items(grammar: Grammar, marks: Marks, block: Node, expected: Sequenc
 
 
 def require_python(old: bytes, new: bytes) -> None:
-    """The interpreter's own parser must accept what it accepted before; tree-sitter's is more lenient."""
-    if not _parses(new) and _parses(old):
+    """The interpreter must accept what it accepted before: `break` outside a loop parses, and is an error still."""
+    if compiles(old) or (_parses(old) and not _parses(new)):
         raise Refused(Reason.ADDS_SYNTAX_ERROR, "The edited definition is not valid Python.")
+
+
+def compiles(code: bytes) -> bool:
+    """Ask the interpreter whether it takes whole statements; nothing is run."""
+    return _accepts(lambda text: compile(text, "edited", "exec", dont_inherit=True), code)
+
+
+def require_script(grammar: Grammar, old: Node, new: Node) -> None:
+    """Two errors that parse: `export` or `import` inside a function, and one name bound twice in one block."""
+    if _misplaced(grammar, new) > _misplaced(grammar, old):
+        raise Refused(Reason.ADDS_SYNTAX_ERROR, "The edited code exports inside a function, or binds a name twice.")
+
+
+def _misplaced(grammar: Grammar, node: Node) -> int:
+    assert grammar.scopes is not None
+    captures = QueryCursor(grammar.scopes).captures(node)
+    inside = sum(not _at_module_level(found) for found in captures.get("module", []))
+    names = [(found.parent.id, name) for found in captures.get("binding", []) if found.parent for name in _bound(found)]
+    return inside + len(names) - len(set(names))
+
+
+def _at_module_level(node: Node) -> bool:
+    block = node.parent
+    above = None if block is None else block.parent
+    return above is None or above.type in ("internal_module", "module", "ambient_declaration")
+
+
+def _bound(node: Node) -> list[bytes]:
+    declared = [node, *node.named_children] if node.type == "lexical_declaration" else [node]
+    names = [declaration.child_by_field_name("name") for declaration in declared]
+    return [name.text or b"" for name in names if name is not None and name.type.endswith("identifier")]
 
 
 def _require_nested(grammar: Grammar, item: Item, meant: Nested) -> None:
@@ -78,19 +108,17 @@ def _is_copy(item: Item, original: Item) -> bool:
     ]
 
 
-def _parses(definition: bytes) -> bool:
-    indented = definition[:1] in (b" ", b"\t")
-    code = ("if 1:\n" if indented else "") + definition.decode()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # The symbol table is quicker to make than the tree, and asks for more: on its own, an inner function may lack
-        # the names of the outer one.
-        return _accepts(lambda: symtable.symtable(code, "edited", "exec")) or _accepts(lambda: ast.parse(code))
+def _parses(code: bytes) -> bool:
+    return _accepts(ast.parse, code)
 
 
-def _accepts(read: Callable[[], object]) -> bool:
+def _accepts(read: Callable[[str], object], code: bytes) -> bool:
+    indented = code[:1] in (b" ", b"\t")
+    text = ("if 1:\n" if indented else "") + code.decode("utf-8-sig")
     try:
-        read()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            read(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

@@ -26,14 +26,14 @@ class Service:
         try:
             return releases.current(self.releases)
         except releases.ReleaseError as error:
-            raise OrderRefused(f"{self.name}: {error}", _BUILD) from None
+            raise OrderRefused(f"{self.name}: {error}.", _BUILD) from None
 
     def require_release(self, version: str) -> None:
         """Refuse a release that is not there. Whether it works is another matter."""
         try:
             releases.read(self.releases, version)
         except releases.ReleaseError as error:
-            raise OrderRefused(f"{self.name}: {error}", _BUILD) from None
+            raise OrderRefused(f"{self.name}: {error}.", _BUILD) from None
 
     def activate(self, version: str) -> None:
         """Point to a release."""

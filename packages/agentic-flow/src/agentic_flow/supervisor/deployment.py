@@ -30,7 +30,7 @@ from agentic_flow.supervisor.limits import (
     STEADY_AFTER_S,
 )
 from agentic_flow.supervisor.replica import Answer, Launch, Replica
-from agentic_flow.supervisor.revisions import Plan, Revision
+from agentic_flow.supervisor.revisions import Plan, Revision, put_in_place
 
 log = logging.getLogger("supervisor")
 
@@ -63,7 +63,10 @@ class Deployment:
         """Bring up what the plan says."""
         async with self._changing:
             self._save(self.plan)
-            await self._fill()
+            all_live = await self._fill()
+            self._rollout = "complete" if all_live and self.plan.running is self.plan.current else "stuck"
+            if self._rollout == "complete":
+                self._keep_in_place()
 
     async def stop(self) -> None:
         """Stop every replica."""
@@ -81,6 +84,8 @@ class Deployment:
                 self.plan = before  # Nothing was replaced; the revision never came to be.
                 self._note("the revision did not prove healthy and was withdrawn")
             self._save(self.plan)
+            if in_place:
+                self._keep_in_place()
             self._rollout = "complete" if in_place else "withdrawn" if gate else "stuck"
             await self._settle()
         return await self.describe()
@@ -139,11 +144,17 @@ class Deployment:
             await self._retire(old)
         return True
 
-    async def _fill(self) -> None:
+    def _keep_in_place(self) -> None:
+        self.plan = put_in_place(self.plan)
+        self._save(self.plan)
+
+    async def _fill(self) -> bool:
+        """Start what is missing, of the revision that is known to come up; say whether all did."""
         missing = self.plan.replicas - len(self._slots)
-        fresh = [await self._launch_slot(self.plan.current) for _ in range(missing)]
+        fresh = [await self._launch_slot(self.plan.running) for _ in range(missing)]
         self._slots += fresh
-        await asyncio.gather(*(slot.replica.wait_until(self._http, _live, LIVE_WITHIN_S) for slot in fresh))
+        waiting = (slot.replica.wait_until(self._http, _live, LIVE_WITHIN_S) for slot in fresh)
+        return all(await asyncio.gather(*waiting))
 
     async def _settle(self) -> None:
         """Give the replicas a moment to get ready; an answer that tells of failure is worth having, too."""

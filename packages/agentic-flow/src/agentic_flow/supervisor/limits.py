@@ -14,4 +14,5 @@ PROBE_TIMEOUT_S = 1.0
 BACK_OFF_FIRST_S = 0.2  # Before a crashed replica is started again; doubles with each crash in a row.
 BACK_OFF_MOST_S = 10.0
 STEADY_AFTER_S = 10.0  # A replica that ran this long has not crashed in a row.
+MAX_MEMORY_MIB = 1024 * 1024  # A tebibyte; far above it the kernel's counter of bytes runs over.
 MIN_MEMORY_MIB = 64  # Below this the interpreter and the grammars do not fit.

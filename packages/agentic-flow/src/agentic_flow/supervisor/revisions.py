@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from agentic_flow.supervisor.limits import MAX_REPLICAS, MAX_REVISIONS, MIN_MEMORY_MIB
+from agentic_flow.supervisor.limits import MAX_MEMORY_MIB, MAX_REPLICAS, MAX_REVISIONS, MIN_MEMORY_MIB
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -43,6 +43,12 @@ class Plan(msgspec.Struct, frozen=True):
     service: str
     replicas: int
     revisions: tuple[Revision, ...]
+    in_place: int | None = None
+
+    @property
+    def running(self) -> Revision:
+        """Give the newest revision whose replicas all came up; until there is one, the newest."""
+        return next((revision for revision in self.revisions if revision.number == self.in_place), self.current)
 
     @property
     def current(self) -> Revision:
@@ -88,6 +94,8 @@ def set_memory(plan: Plan, mebibytes: int | None, at: str) -> Plan:
     """Bound the memory of each replica, or lift the bound."""
     if mebibytes is not None and mebibytes < MIN_MEMORY_MIB:
         raise OrderRefused(f"{mebibytes} MiB are too little to start in.", f"Use at least {MIN_MEMORY_MIB}.")
+    if mebibytes is not None and mebibytes > MAX_MEMORY_MIB:
+        raise OrderRefused(f"{mebibytes} MiB are more than a bound can be.", f"Use at most {MAX_MEMORY_MIB}, or none.")
     cause = f"set resources memory={mebibytes or 'unlimited'}"
     return _next(plan, msgspec.structs.replace(plan.current, memory_mib=mebibytes), cause, at)
 
@@ -101,6 +109,11 @@ def undo(plan: Plan, to_revision: int | None, at: str) -> Plan:
     if found is None:
         raise OrderRefused(f"There is no revision {number}.", "Read the history with get.")
     return _next(plan, found, f"undo to revision {number}", at)
+
+
+def put_in_place(plan: Plan) -> Plan:
+    """Remember that the newest revision came up: more replicas, and a later start, are of it and of no worse one."""
+    return msgspec.structs.replace(plan, in_place=plan.current.number)
 
 
 def _next(plan: Plan, like: Revision, cause: str, at: str) -> Plan:
