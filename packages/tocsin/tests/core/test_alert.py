@@ -207,6 +207,13 @@ def test_a_silence_covers_what_its_matchers_say(matcher: Matcher, covers: bool) 
     assert not silence(matchers=(matcher,)).covers(labels, NOW + minutes(60)), "it ends before its end"
 
 
+def test_a_silence_covers_only_what_all_its_matchers_say() -> None:
+    quiet = silence(matchers=(Matcher("component", "x"), Matcher("region", "eu")))
+
+    assert quiet.covers({"component": "x", "region": "eu"}, NOW)
+    assert not quiet.covers({"component": "x", "region": "us"}, NOW)
+
+
 def test_alerts_of_one_component_belong_together_unless_the_playbook_divides_them() -> None:
     assert group_key(BOOSTER, {"region": "eu"}, ()) == "agent-booster"
     assert group_key(BOOSTER, {"region": "eu"}, ("region",)) == "agent-booster/region=eu"

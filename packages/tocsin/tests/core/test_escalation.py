@@ -202,6 +202,15 @@ def test_reaching_monitoring_or_a_lower_measured_severity_counts_as_improving() 
     assert ENGINEERING_LEAD in paged(other.wait(40)), "the next hour began when it improved"
 
 
+@pytest.mark.clause("E5")
+def test_fewer_alerts_that_are_as_bad_are_no_improvement() -> None:
+    tale = Tale().declare(SEV2).acknowledge()
+    tale.fire("a", "b", firing=2, worst=SEV2)
+    tale.wait(50)
+    tale.clear("a", firing=1, worst=SEV2)
+    assert ENGINEERING_LEAD in paged(tale.wait(10))
+
+
 @pytest.mark.clause("E1")
 @pytest.mark.parametrize(("flag", "level"), [("architecture", 2), ("vendor", 3), ("resources", 3), ("legal", 4)])
 def test_a_flag_set_by_hand_calls_its_level_at_once(flag: str, level: int) -> None:

@@ -31,6 +31,13 @@ def proven() -> Tale:
     return Tale().declare(SEV2).acknowledge().monitor().hold(30)
 
 
+@pytest.mark.clause("V1")
+def test_an_alert_that_began_since_the_last_measurement_is_enough_to_refuse() -> None:
+    tale = proven()
+    tale.fire("down", firing=1, worst=SEV2)
+    tale.refused(Resolve(by=MARA), Reason.NOT_VERIFIED)
+
+
 @pytest.mark.clause("V1", "V2", "V3")
 def test_after_thirty_minutes_without_a_breach_anybody_may_resolve_and_the_figures_are_kept() -> None:
     tale = proven()

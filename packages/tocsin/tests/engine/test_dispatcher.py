@@ -1,15 +1,17 @@
 """From the outbox to a provider: order, retries, the next method, the next person, dead letters, leases (E2, E4)."""
 
+import asyncio
+
 import pytest
 from whenever import TimeDelta
 
-from tocsin.channels.port import Deferred, Rejected
+from tocsin.channels.port import Deferred, DeliveryKey, Outcome, Rejected
 from tocsin.core import events as e
 from tocsin.core.commands import Acknowledge, PostUpdate, Resolve
 from tocsin.core.events import Actor
 from tocsin.core.ids import AudienceId, IncidentId
 from tocsin.core.limits import DELIVERY_LEASE, NOTICE_PATIENCE, PAGE_PATIENCE
-from tocsin.core.messages import MessageKind
+from tocsin.core.messages import Message, MessageKind
 from tocsin.store.memory import MemoryStore
 
 from ..builders import TUESDAY_MORNING, by
@@ -124,6 +126,46 @@ async def test_a_dispatcher_that_died_leaves_its_message_to_the_next_one_with_th
     await delivered(whole)
 
     assert {key for _, _, key in whole.channel.got} >= {intent.id for intent, _ in claimed}
+
+
+class HeldChannel(RememberingChannel):
+    """A provider that takes every message and lets its answer wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answered = asyncio.Event()
+
+    async def deliver(self, message: Message, address: str, key: DeliveryKey) -> Outcome:
+        outcome = await super().deliver(message, address, key)
+        await self.answered.wait()
+        return outcome
+
+
+async def test_an_attempt_under_way_is_nobody_elses_before_its_lease_is_over(whole: Whole) -> None:
+    slow = HeldChannel()
+    first = await Whole(whole.store, whole.playbooks.current, NOW, slow).start()
+    await first.alerts(alert(SEV2_ALERT, since=NOW))
+    await first.dispatcher.step(NOW)
+
+    whole.clock.at = NOW + DELIVERY_LEASE - TimeDelta(seconds=1)
+    await whole.dispatch()
+    assert whole.channel.got == []
+
+    whole.clock.at = NOW + DELIVERY_LEASE
+    await delivered(whole)
+    assert {key for _, _, key in whole.channel.got} >= {key for _, _, key in slow.got}
+    slow.answered.set()
+    await first.dispatcher.settle()
+
+
+async def test_what_a_provider_refused_together_is_not_tried_again_together(whole: Whole) -> None:
+    await whole.alerts(alert(SEV2_ALERT, since=NOW))
+    whole.channel.answers = [Deferred("503")] * 100
+    await whole.dispatch()
+
+    again_at = [entry.next_at for entry in await whole.store.ledger(IncidentId("INC-1"))]
+    assert len(again_at) > 1
+    assert len(set(again_at)) == len(again_at)
 
 
 async def test_a_page_answered_while_it_waited_is_withdrawn(whole: Whole) -> None:

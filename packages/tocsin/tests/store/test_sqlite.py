@@ -267,3 +267,12 @@ def _integrity(path: Path) -> str:
     with contextlib.closing(sqlite3.connect(path)) as reader:
         answer: str = reader.execute("PRAGMA integrity_check").fetchone()[0]
     return answer
+
+
+async def test_a_message_that_waits_for_no_instant_is_counted_and_named(store: SqliteStore, path: Path) -> None:
+    await store.commit(Change(appends=(opening(1),), intents=(an_intent("INC-1.1.0"),)))
+    assert (await store.counts(NOON)).unaccounted == 0
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("UPDATE intents SET next_at = NULL")
+    assert (await store.counts(NOON)).unaccounted == 1
+    assert (await store.unaccounted()).messages == ("INC-1.1.0",)
