@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
+import wasmtime
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,19 +71,40 @@ def test_a_missing_release_and_a_broken_manifest_are_told_apart(tmp_path: Path) 
     assert "cannot be read" in str(why(tmp_path, "4"))
 
 
-def test_another_module_than_the_guard_is_refused(tmp_path: Path) -> None:
-    import hashlib
-    import json
-
-    import wasmtime
-
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(module)",
+        '(module (memory (export "memory") 1) (func (export "abi") (result i32) unreachable) (func (export "seal")))',
+        '(module (memory (export "memory") 1) (func (export "abi") (param i32)) (func (export "seal")))',
+        '(module (memory (export "memory") 1) (func (export "abi") (result i32) i32.const 2)'
+        ' (func (export "seal") unreachable))',
+        '(module (memory (export "memory") 0 0) (func (export "abi") (result i32) i32.const 2) (func (export "seal")))',
+    ],
+)
+def test_another_module_than_the_guard_is_refused(tmp_path: Path, text: str) -> None:
     manifest = releases.build(tmp_path, "5", Target.UNKNOWN)
-    code = bytes(wasmtime.wat2wasm("(module)"))
+    code = bytes(wasmtime.wat2wasm(text))
     (tmp_path / "5" / manifest.module).write_bytes(code)
-    document = json.loads((tmp_path / "5" / releases.MANIFEST).read_text())
-    document["sha256"] = hashlib.sha256(code).hexdigest()
-    (tmp_path / "5" / releases.MANIFEST).write_text(json.dumps(document))
+    change_manifest(tmp_path / "5", sha256=hashlib.sha256(code).hexdigest())
     assert why(tmp_path, "5").failure is LoadFailure.INTERFACE
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": "6"}, {"module": "../5/module.wasm"}, {"module": "a\0"}, {"target": "x"}]
+)
+def test_a_manifest_that_was_tampered_with_is_refused(tmp_path: Path, change: dict[str, str]) -> None:
+    releases.build(tmp_path, "5", Target.UNKNOWN)
+    change_manifest(tmp_path / "5", **change)
+    assert why(tmp_path, "5").failure is LoadFailure.RELEASE
+    assert releases.versions(tmp_path) == []
+    (tmp_path / "5" / releases.MANIFEST).write_bytes(b'{"version":"\xff"}')
+    assert why(tmp_path, "5").failure is LoadFailure.RELEASE
+
+
+def change_manifest(release: Path, **change: str) -> None:
+    document = json.loads((release / releases.MANIFEST).read_text())
+    (release / releases.MANIFEST).write_text(json.dumps(document | change))
 
 
 @pytest.mark.parametrize("version", ["../1", "", "a/b", "x" * 100, "-1"])

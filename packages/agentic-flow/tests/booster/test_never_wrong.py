@@ -152,3 +152,9 @@ def test_decorators_before_an_export_are_not_dropped_by_a_snippet_that_states_th
     assert answer(source, "A", "@Component()\nexport " + snippet, "typescript") == added.replace(
         "Injectable", "Component"
     )
+
+
+def test_a_comment_stated_after_a_marker_leaves_the_blank_row_above_it() -> None:
+    source = STEPS.replace("    b = 2", "\n    b = 2")
+    snippet = "def f():\n    # ...\n    # Why.\n    b = 2\n    # ...\n"
+    assert answer(source, "f", snippet) == source.replace("    b = 2", "    # Why.\n    b = 2")

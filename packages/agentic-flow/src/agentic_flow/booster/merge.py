@@ -174,6 +174,9 @@ class _Merge:
             return original
         if first_after_marker and _comments(original):
             raise Refused(Reason.AMBIGUOUS_ANCHOR, "A comment after a marker may be new or may replace another.")
+        if first_after_marker:  # The blank rows that end the elided part are not the comment's to take away.
+            opening = next(number for number, row in enumerate(stated) if row.strip())
+            return original + stated[opening:]
         return stated
 
     def _state_item(self, index: int) -> None:

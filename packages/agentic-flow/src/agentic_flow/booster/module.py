@@ -85,9 +85,12 @@ def load(directory: Path, version: str) -> Guard:
         raise ModuleError(LoadFailure.RELEASE, str(error)) from None
     if hashlib.sha256(code).hexdigest() != manifest.sha256:
         raise ModuleError(LoadFailure.HASH, "the module's hash is not the one in its manifest")
-    store, memory, seal = _instantiate(code)
-    guard = Guard(manifest, perf_counter() - start, store, memory, seal)
-    _self_test(guard)
+    try:
+        store, memory, seal = _instantiate(code)
+        guard = Guard(manifest, perf_counter() - start, store, memory, seal)
+        _self_test(guard)
+    except (wasmtime.WasmtimeError, wasmtime.Trap, struct.error, ValueError) as error:
+        raise ModuleError(LoadFailure.INTERFACE, f"the module fails when called: {_first_line(error)}") from None
     return guard
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import resources
@@ -94,16 +95,21 @@ def read(directory: Path, version: str) -> tuple[Manifest, Path]:
         manifest = msgspec.json.decode((release / MANIFEST).read_bytes(), type=Manifest)
     except OSError:
         raise ReleaseError(f"there is no release {version}") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ReleaseError(f"the manifest of release {version} cannot be read: {error}") from None
-    if Path(manifest.module).name != manifest.module:
+    if manifest.version != version:
+        raise ReleaseError(f"the manifest of release {version} is that of release {manifest.version}")
+    if Path(manifest.module).name != manifest.module or "\0" in manifest.module:
         raise ReleaseError(f"the manifest of release {version} names a module outside its directory")
     return manifest, release / manifest.module
 
 
 def versions(directory: Path) -> list[Manifest]:
     """List the releases that can be read, the oldest first."""
-    found = [read(directory, path.parent.name)[0] for path in directory.glob(f"*/{MANIFEST}")]
+    found: list[Manifest] = []
+    for path in directory.glob(f"*/{MANIFEST}"):
+        with suppress(ReleaseError):
+            found.append(read(directory, path.parent.name)[0])
     return sorted(found, key=lambda manifest: (manifest.built_at, manifest.version))
 
 
