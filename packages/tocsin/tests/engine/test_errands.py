@@ -8,7 +8,7 @@ from tocsin.core import events as e
 from tocsin.core.arrangements import Override
 from tocsin.core.commands import Acknowledge, AddNote, Declare, ReachMilestone
 from tocsin.core.events import TOCSIN, Evidence
-from tocsin.core.ids import IncidentId, PersonId, RotationId, Severity
+from tocsin.core.ids import ArrangementId, IncidentId, PersonId, RotationId, Severity
 from tocsin.core.kinds import Kind
 from tocsin.engine.errand_views import ErrandViews
 from tocsin.engine.errands import ALIVE
@@ -116,6 +116,33 @@ async def test_a_change_of_the_plan_calls_the_hand_off_off_and_opens_the_one_tha
     assert by_title["SRE primary from Aisha Bello to Daniel Kerr"].closed
     open_now = [each.title for each in await errands(whole, Kind.HANDOFF, open_only=True)]
     assert "SRE primary from Aisha Bello to Ines Moreau" in open_now
+
+
+@pytest.mark.clause("O3", "O4")
+@pytest.mark.parametrize("accepted", [False, True])
+async def test_a_shift_that_goes_back_before_it_was_taken_over_leaves_no_hand_off(accepted: bool) -> None:
+    whole = await started(FRIDAY)
+    await look(whole, FRIDAY)
+    stand_in = PersonId("ines-moreau")
+    stands_in = Override(PRIMARY, stand_in, FRIDAY + minutes(1), FRIDAY + minutes(600), id=ArrangementId("OV-1"))
+    await whole.store.commit(Change(arrangements=(stands_in,)))
+    await whole.playbooks.refresh(FRIDAY)
+    await look(whole, FRIDAY + minutes(2))
+    there = {each.title: each for each in await errands(whole, Kind.HANDOFF)}[
+        "SRE primary from Aisha Bello to Ines Moreau"
+    ]
+    if accepted:
+        await whole.do(Acknowledge(by=by(stand_in)), there.id)
+
+    taken_back = replace(stands_in, withdrawn_at=FRIDAY + minutes(5))
+    await whole.store.commit(Change(arrangements=(taken_back,)))
+    await whole.playbooks.refresh(FRIDAY + minutes(5))
+    await look(whole, FRIDAY + minutes(6))
+    await look(whole, FRIDAY + minutes(7))
+
+    opened = [each.title for each in await errands(whole, Kind.HANDOFF, open_only=True)]
+    assert (there.title in opened) is accepted, "who took it over still owes the checklist"
+    assert await primary(whole, FRIDAY + minutes(8)) == (OLD,)
 
 
 @pytest.mark.clause("O3")

@@ -13,12 +13,13 @@ from whenever import Instant, TimeDelta, ZonedDateTime
 from tocsin.core.alert import SUBJECT_LABEL, Observation
 from tocsin.core.commands import CloseIncident, Declare
 from tocsin.core.events import TOCSIN, Actor, Evidence
-from tocsin.core.handoff import Change, changes, next_opening
+from tocsin.core.handoff import Change, Pending, changes, next_opening, pending
 from tocsin.core.ids import AlertFingerprint, IncidentId, PersonId
 from tocsin.core.incident import Incident
 from tocsin.core.kinds import INCOMING, OUTGOING, TESTED, Kind, TestPagePolicy, rows_of
 from tocsin.core.limits import CONFLICTS_MAX, ROWS_PER_PAGE
 from tocsin.core.marks import SCHEDULED
+from tocsin.core.oncall import on_call
 from tocsin.core.rules import Rulebook
 from tocsin.engine.clock import Numbers
 from tocsin.engine.handler import Handler
@@ -114,14 +115,27 @@ class Errands:
             self._report.pop(fingerprint, None)
 
     async def _call_off(self, ahead: Iterable[Change], now: Instant) -> None:
-        """End the hand-offs of changes that will not come: somebody else stands in, or the playbook is another."""
+        """End the hand-offs of changes that will not come, or were taken back before anybody took over."""
         wanted = {change.key for change in ahead}
         for headline in await self._store.headlines(open_only=True, kind=Kind.HANDOFF, limit=ROWS_PER_PAGE):
             incident = await self._handler.load(headline.id)
             comes_at = incident.at(SCHEDULED) if incident else None
-            if comes_at is not None and comes_at > now and headline.group_key not in wanted:
+            if incident is None or comes_at is None:
+                continue
+            if comes_at > now and headline.group_key not in wanted:
                 reason = "this change of shift will not come; the plan has changed"
-                await self._handler.handle(headline.id, CloseIncident(reason=reason), now)
+            elif (left := pending(incident)) and comes_at <= now and self._is_back(left, now):
+                reason = "the shift went back before it was taken over"
+            else:
+                continue
+            await self._handler.handle(headline.id, CloseIncident(reason=reason), now)
+
+    def _is_back(self, left: Pending, now: Instant) -> bool:
+        """Tell whether who was to hand over is on call by the plan again."""
+        playbooks = self._handler.playbooks
+        rotation = playbooks.current.rotations.get(left.rotation)
+        known = playbooks.arranged.known_to(playbooks.current.people)
+        return rotation is not None and on_call(rotation, now, known) == left.outgoing
 
     async def _open_handoff(self, change: Change, rules: Rulebook, now: Instant) -> None:
         if await self._is_open(change.key):
