@@ -22,6 +22,11 @@ def test_a_declared_incident_gets_its_severity_from_the_answers(line: Line) -> N
     assert line.json("declare", "A bit slow", "-c", "agentdb", "--share", "0.1")["severity"] == "SEV3"
 
 
+def test_who_declares_what_is_open_already_is_told_so(line: Line, incident: str) -> None:
+    said = line.says("declare", "Search is slow for me too", "-c", "reasoningbank", "--share", "30%")
+    assert f"{incident} is open for the same component: tocsin show {incident}" in said
+
+
 def test_an_incident_is_named_in_full_or_by_its_number(line: Line, incident: str) -> None:
     number = incident.removeprefix("INC-")
     assert {line.json("show", name)["incident"]["id"] for name in (incident, number, f"inc-{number}")} == {incident}

@@ -1,6 +1,7 @@
 """``tocsin declare``: a person opens an incident, and answers the playbook's questions if need be (C6)."""
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -8,6 +9,9 @@ import click
 from tocsin.cli.output import Screen, severity_style
 from tocsin.cli.session import Failed, Session, session, talks, text_of
 from tocsin.cli.words import share
+
+_LOOKED_THROUGH = 200
+_NAMED = 3
 
 
 @click.command()
@@ -91,6 +95,15 @@ def _asked_questions() -> tuple[bool, bool, float | None]:
     return False, False, share(told, "share") if told.strip() else None
 
 
+def _others(now: Session, view: dict[str, Any]) -> list[dict[str, Any]]:
+    """Answer the open incidents that may be the same one, newest first: somebody may be at work on it already."""
+    recent: list[dict[str, Any]] = []
+    with suppress(Failed):  # It is declared; to fail now would have it declared again.
+        recent = now.get("/api/v1/incidents", open=True, limit=_LOOKED_THROUGH)["incidents"]
+    alike = (each for each in recent if set(each["components"]) & set(view["components"]))
+    return [each for each in alike if each["id"] != view["id"]][:_NAMED]
+
+
 def _show(now: Session, view: dict[str, Any]) -> None:
     screen = now.screen
     if screen.as_json:
@@ -100,5 +113,7 @@ def _show(now: Session, view: dict[str, Any]) -> None:
     screen.line((f"because {view['because']}  {view['clause']}", "dim"), indent=2)
     if view["waiting_for"]:
         screen.line(f"paged: {', '.join(view['waiting_for'])}", indent=2)
+    for other in _others(now, view):
+        screen.line((f"{other['id']} is open for the same component: tocsin show {other['id']}", "yellow"), indent=2)
     screen.line(("Next: ", "bold"), (view["next_action"], "bold"))
     screen.line((f"tocsin ack {view['id']}", "cyan"), indent=2)
