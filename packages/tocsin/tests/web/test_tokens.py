@@ -37,7 +37,7 @@ def _needed(path: str, method: str) -> Role:
 
 def _routes(town: Town) -> list[tuple[str, str]]:
 
-    paths = msgspec.json.decode(town.site.description)["paths"]
+    paths = msgspec.json.decode(town.site.describe())["paths"]
     return [(path, method.upper()) for path, methods in paths.items() for method in methods]
 
 
