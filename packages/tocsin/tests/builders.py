@@ -24,6 +24,8 @@ from tocsin.core.decide import decide
 from tocsin.core.events import Actor, AlertBrief, AnyEvent, Evidence, Sample
 from tocsin.core.ids import AlertFingerprint, ComponentId, IncidentId, PersonId, RotationId, Severity
 from tocsin.core.incident import Incident, fold
+from tocsin.core.messages import Intent
+from tocsin.core.notifications import intents
 from tocsin.core.objectives import health_objective, sample
 from tocsin.core.oncall import duty, shift_ends
 from tocsin.core.rules import Duty, Rulebook, ShiftEnds
@@ -221,6 +223,23 @@ class Tale:
 
     def owed(self) -> dict[str, Instant]:
         return {each.rule.id: each.due_at for each in deadlines(self.rules, self.state)}
+
+
+class SendingTale(Tale):
+    """A story that remembers what was asked of the outbox."""
+
+    def __init__(self, now: Instant = TUESDAY_MORNING, rules: Rulebook | None = None) -> None:
+        super().__init__(now, rules)
+        self.sent: list[Intent] = []
+        """Since the test cleared it."""
+        self.outbox: list[Intent] = []
+
+    def do(self, command: AnyCommand) -> tuple[AnyEvent, ...]:
+        before, situation = self.incident, self.given
+        events = super().do(command)
+        self.outbox += (sent := intents(before, events, situation))
+        self.sent += sent
+        return events
 
 
 def only(events: list[AnyEvent] | tuple[AnyEvent, ...], kind: type) -> list[AnyEvent]:

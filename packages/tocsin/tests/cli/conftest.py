@@ -1,5 +1,6 @@
 """A real `tocsin serve` in a process of its own, and the commands that talk to it."""
 
+import asyncio
 import json
 import os
 import re
@@ -10,8 +11,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -19,6 +21,8 @@ from click.testing import CliRunner, Result
 
 from tocsin.cli.main import main
 from tocsin.playbook.load import shipped
+
+T = TypeVar("T")
 
 PROGRAM = Path(sys.executable).parent / "tocsin"
 PATIENCE_S = 60
@@ -40,6 +44,28 @@ def quiet_playbook(folder: Path) -> Path:
     path.write_text(re.sub(r"next_review_on: \S+", "next_review_on: 2999-01-01", path.read_text()))
     (target / "heartbeats.yaml").unlink()
     return target
+
+
+@contextmanager
+def in_a_thread(standin: Callable[[], AbstractAsyncContextManager[T]]) -> Iterator[T]:
+    """Serve a stand-in in a thread of its own: the program under test is another process, and the test waits for it."""
+    ready, over = threading.Event(), asyncio.Event()
+    found: list[T] = []
+
+    async def serve() -> None:
+        async with standin() as state:
+            found.append(state)
+            ready.set()
+            await over.wait()
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert ready.wait(10)
+    yield found[0]
+    loop.call_soon_threadsafe(over.set)
+    thread.join(10)
+    loop.close()
 
 
 class Served:

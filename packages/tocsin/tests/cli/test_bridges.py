@@ -1,6 +1,5 @@
 """An incident's call as the installed program makes it, killed when Zoom has made it and has not yet said so."""
 
-import asyncio
 import re
 import signal
 import threading
@@ -10,29 +9,13 @@ from pathlib import Path
 import pytest
 
 from ..standins.zoom import ACCOUNT, CLIENT, SECRET, USER, Zoom, zoom
-from .conftest import PATIENCE_S, Start, quiet_playbook
+from .conftest import PATIENCE_S, Start, in_a_thread, quiet_playbook
 
 
 @pytest.fixture
 def calls() -> Iterator[Zoom]:
-    """A Zoom in a thread of its own: the program under test is another process, and this one waits for it."""
-    ready, over = threading.Event(), asyncio.Event()
-    found: list[Zoom] = []
-
-    async def serve() -> None:
-        async with zoom() as state:
-            found.append(state)
-            ready.set()
-            await over.wait()
-
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert ready.wait(10)
-    yield found[0]
-    loop.call_soon_threadsafe(over.set)
-    thread.join(10)
-    loop.close()
+    with in_a_thread(zoom) as state:
+        yield state
 
 
 @pytest.mark.clause("R3")

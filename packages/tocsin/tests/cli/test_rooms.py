@@ -1,6 +1,5 @@
 """An incident's Slack channel as the installed program makes it, killed in the middle of it."""
 
-import asyncio
 import re
 import signal
 import threading
@@ -11,35 +10,19 @@ import pytest
 
 from ..standins.slack import TOKEN, Slack, slack
 from ..standins.slack_workspace import BOT
-from .conftest import PATIENCE_S, Start, quiet_playbook
+from .conftest import PATIENCE_S, Start, in_a_thread, quiet_playbook
 
 NAME = "sev1-agent-booster-down"
 
 
 @pytest.fixture
 def workspace() -> Iterator[Slack]:
-    """A Slack in a thread of its own: the program under test is another process, and this one waits for it."""
-    ready, over = threading.Event(), asyncio.Event()
-    found: list[Slack] = []
-
-    async def serve() -> None:
-        async with slack() as state:
-            state.workspace.users |= {f"U0AF{number:04}" for number in range(30)}
-            state.channels = {user: user for user in state.workspace.users} | {
-                f"C{name.upper()}": name for name in ("incidents", "incident-room", "sre-oncall", "engineering")
-            }
-            found.append(state)
-            ready.set()
-            await over.wait()
-
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert ready.wait(10)
-    yield found[0]
-    loop.call_soon_threadsafe(over.set)
-    thread.join(10)
-    loop.close()
+    with in_a_thread(slack) as state:
+        state.workspace.users |= {f"U0AF{number:04}" for number in range(30)}
+        state.channels = {user: user for user in state.workspace.users} | {
+            f"C{name.upper()}": name for name in ("incidents", "incident-room", "sre-oncall", "engineering")
+        }
+        yield state
 
 
 def with_slack(folder: Path) -> Path:

@@ -6,36 +6,23 @@ from msgspec.structs import replace
 from tocsin.core import events as e
 from tocsin.core.audience import Announcement
 from tocsin.core.bridges import BRIDGES
-from tocsin.core.commands import AnyCommand, OpenRoom, RecordBridge, Refused, SetSeverity
+from tocsin.core.commands import OpenRoom, RecordBridge, Refused, SetSeverity
 from tocsin.core.ids import AudienceId, Severity
 from tocsin.core.messages import Intent
-from tocsin.core.notifications import intents
 from tocsin.core.pointers import bridge
 from tocsin.core.room_saga import summary
 from tocsin.core.room_steps import OpenBridge, RoomFound
 from tocsin.core.rules import Rulebook
 
-from ..builders import SEV1, SEV2, SEV3, TUESDAY_MORNING, Tale, by, minutes, zoom_rulebook
+from ..builders import SEV1, SEV2, SEV3, TUESDAY_MORNING, SendingTale, by, minutes, zoom_rulebook
 
 CALL = RoomFound(id="93712000001", url="https://us02web.zoom.us/j/93712000001?pwd=b1NkR2hL")
 TEMPLATE = "https://meet.example/{incident}"
 
 
-class BridgeTale(Tale):
-    """A story that remembers what was asked of the outbox."""
-
+class BridgeTale(SendingTale):
     def __init__(self, rules: Rulebook | None = None) -> None:
         super().__init__(TUESDAY_MORNING, rules or zoom_rulebook())
-        self.outbox: list[Intent] = []
-        self.sent: list[Intent] = []
-        """Since the test cleared it."""
-
-    def do(self, command: AnyCommand) -> tuple[e.AnyEvent, ...]:
-        before, situation = self.incident, self.given
-        events = super().do(command)
-        self.outbox += (sent := intents(before, events, situation))
-        self.sent += sent
-        return events
 
     @property
     def asked(self) -> list[Intent]:

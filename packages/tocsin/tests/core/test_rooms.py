@@ -25,8 +25,6 @@ from tocsin.core.commands import (
 from tocsin.core.events import Actor
 from tocsin.core.ids import AudienceId, ChannelName, IntentId, PersonId, RoleName, Severity
 from tocsin.core.limits import NOTE_LENGTH_MAX
-from tocsin.core.messages import Intent
-from tocsin.core.notifications import intents
 from tocsin.core.room_saga import pointless, summary, topic
 from tocsin.core.room_steps import (
     ArchiveRoom,
@@ -45,7 +43,7 @@ from tocsin.core.rooms import legal_name
 from tocsin.core.rules import Method, MethodKind
 from tocsin.core.stages import Stage
 
-from ..builders import SEV1, SEV2, SEV3, TUESDAY_MORNING, Tale, by, minutes, slack_rulebook
+from ..builders import SEV1, SEV2, SEV3, TUESDAY_MORNING, SendingTale, Tale, by, minutes, slack_rulebook
 
 ROOM = AudienceId("incident-channel")
 MADE = RoomFound(id="C0ROOM001", name="sev1-agent-booster-down", url="https://slack.example/archives/C0ROOM001")
@@ -53,21 +51,9 @@ MADE = RoomFound(id="C0ROOM001", name="sev1-agent-booster-down", url="https://sl
 NOTHING = RoomFound()
 
 
-class RoomTale(Tale):
-    """A story that remembers what was asked of the outbox."""
-
+class RoomTale(SendingTale):
     def __init__(self) -> None:
         super().__init__(TUESDAY_MORNING, slack_rulebook())
-        self.sent: list[Intent] = []
-        """Since the test cleared it."""
-        self.outbox: list[Intent] = []
-
-    def do(self, command: AnyCommand) -> tuple[e.AnyEvent, ...]:
-        before, situation = self.incident, self.given
-        events = super().do(command)
-        self.outbox += (sent := intents(before, events, situation))
-        self.sent += sent
-        return events
 
     def steps(self, kind: type | None = None) -> list[RoomStep]:
         return [each.step for each in self.sent if each.step and (kind is None or isinstance(each.step, kind))]

@@ -20,10 +20,10 @@ from tocsin.core.rules import Rulebook
 from tocsin.store.memory import MemoryStore
 
 from ..builders import by, zoom_rulebook
-from ..standins.slack import Slack, slack
+from ..standins.slack import Slack
 from ..standins.slack_workspace import BOT
 from ..standins.zoom import ACCOUNT, CLIENT, SECRET, USER, Zoom, zoom
-from .test_rooms import FALLBACK, DyingStore, House, rules
+from .test_rooms import FALLBACK, DyingStore, House, furnished, rules
 
 TEMPLATE = "https://meet.example/{incident}"
 
@@ -72,10 +72,7 @@ class Town(House):
 
 @pytest.fixture
 async def state() -> AsyncIterator[Slack]:
-    async with slack() as made:
-        made.channels = {FALLBACK: "incident-room"}
-        made.workspace.users |= {f"U0AF{number:04}" for number in range(30)}
-        made.channels |= {user: user for user in made.workspace.users}
+    async with furnished() as made:
         yield made
 
 

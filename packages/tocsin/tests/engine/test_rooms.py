@@ -1,6 +1,7 @@
 """An incident's room through the whole engine, against a Slack that refuses what Slack refuses, and over deaths."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -120,13 +121,20 @@ class House(Whole):
         return [each["text"] for each in self.slack.messages if each["channel"] == channel]
 
 
-@pytest.fixture
-async def state() -> AsyncIterator[Slack]:
+@asynccontextmanager
+async def furnished() -> AsyncIterator[Slack]:
+    """A workspace in which everybody of the playbook is."""
     async with slack() as made:
         made.channels = {FALLBACK: "incident-room"}
         made.workspace.users |= {f"U0AF{number:04}" for number in range(30)}
         # Whoever is told by Slack is told in a conversation of their own.
         made.channels |= {user: user for user in made.workspace.users}
+        yield made
+
+
+@pytest.fixture
+async def state() -> AsyncIterator[Slack]:
+    async with furnished() as made:
         yield made
 
 

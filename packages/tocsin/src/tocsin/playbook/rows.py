@@ -93,31 +93,26 @@ def has_rooms(playbook: Playbook) -> bool:
 def _room(playbook: Playbook, severity: SeverityDoc) -> Iterator[Rule]:
     rooms = playbook.about.rooms
     if rooms is not None and severity.id in rooms.severities and has_rooms(playbook):
-        yield Rule(
-            id=row_id(severity.id, "room"),
-            clause=rooms.clause,
-            title="open a Slack channel for the incident",
-            severity=Severity(severity.id),
-            kind=RuleKind.STEP,
-            after=m.OPENED,
-            within=TimeDelta.ZERO,
-            then=(OpenARoom(),),
-        )
+        yield _at_opening(severity, "room", rooms.clause, "open a Slack channel for the incident", OpenARoom())
 
 
 def _bridge(playbook: Playbook, severity: SeverityDoc) -> Iterator[Rule]:
     bridge = playbook.about.bridge
     if bridge is not None and bridge.by != "url" and severity.id in bridge.severities:
-        yield Rule(
-            id=row_id(severity.id, "bridge"),
-            clause=bridge.clause,
-            title="open a call for the incident",
-            severity=Severity(severity.id),
-            kind=RuleKind.STEP,
-            after=m.OPENED,
-            within=TimeDelta.ZERO,
-            then=(OpenABridge(),),
-        )
+        yield _at_opening(severity, "bridge", bridge.clause, "open a call for the incident", OpenABridge())
+
+
+def _at_opening(severity: SeverityDoc, name: str, clause: str, title: str, then: OpenARoom | OpenABridge) -> Rule:
+    return Rule(
+        id=row_id(severity.id, name),
+        clause=clause,
+        title=title,
+        severity=Severity(severity.id),
+        kind=RuleKind.STEP,
+        after=m.OPENED,
+        within=TimeDelta.ZERO,
+        then=(then,),
+    )
 
 
 def _ladder(playbook: Playbook, severity: SeverityDoc) -> Iterator[Rule]:
